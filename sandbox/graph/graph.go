@@ -76,8 +76,9 @@ func Decode[T any](r Resource) (T, error) {
 }
 
 // Provider is what stands behind one resource type in the sandbox's world, as a Pulumi provider does behind it in AWS. The
-// world calls it in dependency order. In Update, next already carries prior's values for the properties that the program
-// ignores, so a provider applies next as it is.
+// world calls it in dependency order. Update applies only what differs between prior and next: the real providers send
+// nothing else, and next carries prior's values for the properties that the program ignores, so that a field that shiftfn
+// or the pipeline owns is never written back.
 type Provider interface {
 	Create(ctx context.Context, r Resource) error
 	Update(ctx context.Context, prior, next Resource) error

@@ -1,0 +1,42 @@
+// Package settings is what the function is told about its environment. TrafficShift writes it into the Lambda's environment
+// variables, the function reads it back; both by the names here.
+package settings
+
+import "github.com/penguinshop/delivery/shiftfn/rollout"
+
+// Variable is the one environment variable of the Lambda; its value is Settings as JSON (AWS allows 4 KB for all
+// variables of a function together).
+const Variable = "SHIFTFN_SETTINGS"
+
+// Side is what exists once for each colour.
+type Side struct {
+	// Service is the ECS service's name.
+	Service string `json:"service"`
+	// TargetGroup is the target group's ARN.
+	TargetGroup string `json:"targetGroup"`
+	// TaskDefinition is the ARN of the revision that Pulumi declared last: the shape that the next release must have.
+	TaskDefinition string `json:"taskDefinition"`
+}
+
+// Settings names the AWS objects of one environment and the policy of its releases. It holds no secret.
+type Settings struct {
+	Environment  string `json:"environment"`
+	Cluster      string `json:"cluster"`
+	Container    string `json:"container"`
+	LoadBalancer string `json:"loadBalancer"` // ARN
+	Listener     string `json:"listener"`     // ARN
+	PreviewRule  string `json:"previewRule"`  // ARN
+	// URL is where the load balancer answers, with scheme and without a path.
+	URL string `json:"url"`
+	// PreviewHeader is the header whose secret value, kept in the SSM parameter PreviewParameter, selects the candidate.
+	PreviewHeader    string `json:"previewHeader"`
+	PreviewParameter string `json:"previewParameter"`
+	LogGroup         string `json:"logGroup"`
+	// Function is the function's own ARN, the target of the schedules that it makes in ScheduleGroup with ScheduleRole.
+	Function      string         `json:"function"`
+	ScheduleGroup string         `json:"scheduleGroup"`
+	ScheduleRole  string         `json:"scheduleRole"`
+	Blue          Side           `json:"blue"`
+	Green         Side           `json:"green"`
+	Policy        rollout.Policy `json:"policy"`
+}
