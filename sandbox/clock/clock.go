@@ -20,6 +20,15 @@ func Scaled(factor float64) Clock {
 	return &scaled{real: clockwork.NewRealClock(), start: time.Now(), factor: factor}
 }
 
+// Real returns how long d of c's time lasts on the machine's own clock: what is waited for outside the sandbox, such as the
+// end of a process, knows only that one.
+func Real(c Clock, d time.Duration) time.Duration {
+	if c, ok := c.(*scaled); ok {
+		return c.short(d)
+	}
+	return d
+}
+
 type scaled struct {
 	real   clockwork.Clock
 	start  time.Time
