@@ -14,7 +14,8 @@ type Resource struct {
 	Type   string `json:"type"`
 	Name   string `json:"name"`
 	Parent string `json:"parent"`
-	// Inputs are plain JSON values; a secret's value stands in clear here and its path in Secrets.
+	// Inputs are plain JSON values; a secret's value stands in clear here and its path in Secrets. An asset or archive is an
+	// object with one key, "asset" or "archive". A value that a preview cannot know is Unknown.
 	Inputs map[string]any `json:"inputs"`
 	// Dependencies are the URNs that the resource was registered to depend on, sorted.
 	Dependencies  []string `json:"dependencies"`
@@ -23,21 +24,107 @@ type Resource struct {
 
 	// Custom is false for components.
 	Custom bool `json:"-"`
-	// ID is the physical identifier that the stand-in provider gave.
+	// Remote is true for a component whose children its own provider makes, such as awsx's Vpc.
+	Remote bool `json:"-"`
+	// Read is true for what exists already and was only looked up: a stack reference, or a resource by its identifier.
+	Read bool `json:"-"`
+	// ID is the physical identifier that the stand-in provider gave; empty in a preview with unknowns.
 	ID string `json:"-"`
 	// Outputs are the inputs and the computed properties (arn, dnsName, …) that the program saw.
 	Outputs map[string]any `json:"-"`
-	// Secrets are the top-level inputs that hold a secret, sorted.
+	// Secrets are the paths of the inputs that are secret (`content`, `variables[0].value`), sorted.
 	Secrets []string `json:"-"`
 	// Registered are the outputs that a component registered; nil when it never did.
 	Registered map[string]any `json:"-"`
+	// PropertyDependencies are the URNs that each top-level input was made from, sorted; an input made of plain values is absent.
+	PropertyDependencies map[string][]string `json:"-"`
+	Options              Options             `json:"-"`
+}
+
+// Options are the resource options beyond those that the plan prints.
+type Options struct {
+	// Provider is the URN of the explicit provider; empty for the default one.
+	Provider string
+	// Aliases are URNs, or name, type and parent in words where the program gave just some of them.
+	Aliases                 []string
+	AdditionalSecretOutputs []string
+	ReplaceOnChanges        []string
+	DeleteBeforeReplace     bool
+	RetainOnDelete          bool
+	// DeletedWith is the URN of the resource whose deletion takes this one along.
+	DeletedWith string
+	// CreateTimeout, UpdateTimeout and DeleteTimeout are Go durations in text, such as "10m"; empty for the provider's own.
+	CreateTimeout, UpdateTimeout, DeleteTimeout string
+	// Import is the identifier of the existing object that the resource takes over.
+	Import string
+}
+
+// Unknown stands for a value that a preview cannot know.
+const Unknown = "[unknown]"
+
+// Secret stands for a secret value wherever resources are shown.
+const Secret = "[secret]"
+
+// Masked returns the inputs as they may be shown: each secret replaced by Secret.
+func (r Resource) Masked() map[string]any {
+	hidden := make(map[string]bool, len(r.Secrets))
+	for _, path := range r.Secrets {
+		hidden[path] = true
+	}
+	shown, _ := mask(r.Inputs, "", hidden).(map[string]any)
+	return shown
 }
 
 // Graph is what one stack's program declared.
 type Graph struct {
 	Stack     string         `json:"stack"`
-	Resources []Resource     `json:"resources"`
+	Resources []Resource     `json:"resources"` // sorted by URN
 	Exports   map[string]any `json:"-"`
+	// SecretExports are the names of the exports that are secret, sorted.
+	SecretExports []string `json:"-"`
+	// References are the stacks whose outputs the program read, sorted.
+	References []string `json:"-"`
+	// Config is what the program was configured with, in clear text as Pulumi hands it over.
+	Config map[string]string `json:"-"`
+	// Logs are the program's own messages, in the order in which they arrived.
+	Logs []Log `json:"-"`
+	// Notes name what this run could not stand in for faithfully, sorted.
+	Notes []string `json:"-"`
+}
+
+// Log is one message of the program. Severity is debug, info or warning: an error ends the run.
+type Log struct {
+	Severity, Message, URN string
+}
+
+// Ordered returns the resources so that each one follows its parent and its dependencies, and is otherwise in URN order: the
+// order in which an engine that does one thing at a time would create them.
+func (g *Graph) Ordered() []Resource {
+	index := make(map[string]int, len(g.Resources))
+	for i, r := range g.Resources {
+		index[r.URN] = i
+	}
+	var ordered []Resource
+	seen := make([]bool, len(g.Resources))
+	var visit func(urn string)
+	visit = func(urn string) {
+		i, ok := index[urn]
+		if !ok || seen[i] {
+			return
+		}
+		seen[i] = true
+		r := g.Resources[i]
+		visit(r.Parent)
+		visit(r.Options.Provider)
+		for _, d := range r.Dependencies {
+			visit(d)
+		}
+		ordered = append(ordered, r)
+	}
+	for _, r := range g.Resources {
+		visit(r.URN)
+	}
+	return ordered
 }
 
 // OfType returns the resources whose type token is typ, in URN order.
