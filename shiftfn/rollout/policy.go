@@ -1,5 +1,8 @@
 // Package rollout holds the rules by which traffic moves from one version to the next: pure values in, pure decisions out.
 // It knows no AWS, no clock and no network.
+//
+// A Policy (what the config says) becomes a Plan (what will run). At every tick Decide takes the plan, the State that the
+// last tick left and an Observation of the world, and says what the world should look like next.
 package rollout
 
 // Colour names one of the two sides that a load balancer's traffic is shared between.
@@ -23,68 +26,89 @@ func (c Colour) Other() Colour {
 type Step struct {
 	// Weight is the candidate's share of the traffic in percent, 1 to 100.
 	Weight int `json:"weight"`
-	// BakeSeconds is how long that share is watched before the next step, 0 to 86,400.
+	// BakeSeconds is how long that share is watched at least before the next step, 0 to 86,400. A step that bakes also waits
+	// for metrics that pass; a step of 0 seconds goes on as soon as targets, probes and alarms pass.
 	BakeSeconds int `json:"bakeSeconds"`
 }
 
 // OnFailure says what happens to the traffic when the candidate is judged bad.
 type OnFailure string
 
-// Rollback sends all traffic back to the stable side; Freeze leaves it where it is, for a person to decide.
+// Rollback sends all traffic back to the stable side; Freeze leaves it where it is, for a person to decide. A candidate that
+// fails before it takes any traffic is cleared away under both.
 const (
 	Rollback OnFailure = "rollback"
 	Freeze   OnFailure = "freeze"
 )
 
+// The presets: names for a list of steps.
+const (
+	// AllAtOnce goes from 0 to 100 percent in one step, after the probes, and watches that for five minutes.
+	AllAtOnce = "allAtOnce"
+	// Canary shows the candidate to few users, then to more, then to all.
+	Canary = "canary"
+	// Linear rises in ten steps.
+	Linear = "linear"
+)
+
 // Policy is how an environment wants its releases to be shifted, as its config says it. Zero values take the defaults that
-// Expand documents.
+// the fields name.
 type Policy struct {
-	// Preset is allAtOnce, canary or linear; it fills Steps. Give one of the two.
+	// Preset is allAtOnce, canary or linear; it fills Steps. Give one of the two; with neither it is canary.
 	Preset string `json:"preset,omitempty"`
-	// Steps is the list of weights with their bake times, rising, the last 100.
+	// Steps is the list of weights with their bake times, rising, the last 100; 1 to 20 steps.
 	Steps []Step `json:"steps,omitempty"`
 	// OnFailure is rollback (default) or freeze.
 	OnFailure OnFailure `json:"onFailure,omitempty"`
-	// GradualAbort walks the weights back through the steps instead of returning at once.
+	// GradualAbort walks the weights back through the steps instead of returning at once. It cannot go with freeze.
 	GradualAbort bool `json:"gradualAbort,omitempty"`
-	// DeadlineSeconds bounds the whole shift, from the first tick to its end.
+	// DeadlineSeconds bounds the whole shift, from the first tick to its end, the way back included: 300 to 82,800 (a pipeline
+	// waits 24 hours at most). The default leaves every step its bake time and five minutes for its metrics.
 	DeadlineSeconds int `json:"deadlineSeconds,omitempty"`
-	// StartSeconds bounds the time that the candidate may take until all its targets are healthy.
+	// StartSeconds bounds the time that the candidate may take until all its targets are healthy: 30 to 3,600, default 600.
 	StartSeconds int `json:"startSeconds,omitempty"`
-	// StandbySeconds is how long the old version stays warm after promotion; 0 retires it at once.
+	// StandbySeconds is how long the old version stays warm after promotion, 0 to 604,800 (a week); 0 retires it at once.
 	StandbySeconds int `json:"standbySeconds,omitempty"`
-	// Probes are requests through the preview rule before any user's request reaches the candidate.
+	// Probes are requests through the preview rule, before any user's request reaches the candidate and while it takes them.
 	Probes Probes `json:"probes,omitzero"`
-	// Limits are the bounds of the verdicts while the candidate takes users' traffic.
+	// Limits are the bounds of the verdicts.
 	Limits Limits `json:"limits,omitzero"`
-	// Alarms are names of CloudWatch alarms that must not be in state ALARM.
+	// Alarms are names of at most 20 CloudWatch alarms. One in state ALARM ends the shift at once; one without data is
+	// unknown, so an alarm that is silent when all is well needs treatMissingData = notBreaching.
 	Alarms []string `json:"alarms,omitempty"`
 }
 
-// Probes describes the pre-traffic check.
+// Probes describes the function's own requests to the candidate.
 type Probes struct {
-	// Count is the number of requests for each path.
+	// Count is the number of requests for each path before the first user's: 1 to 1,000, default 20.
 	Count int `json:"count,omitempty"`
-	// Paths are what is requested, each beginning with a slash.
+	// WatchCount is the number of requests for each path at every tick (five seconds) while the candidate takes traffic:
+	// 1 to 100, default 5. They find in seconds what metrics tell after minutes.
+	WatchCount int `json:"watchCount,omitempty"`
+	// Paths are what is requested, each beginning with a slash; at most 20, default "/".
 	Paths []string `json:"paths,omitempty"`
-	// Status is the expected HTTP status.
+	// Status is the expected HTTP status: 200 to 599, default 200.
 	Status int `json:"status,omitempty"`
-	// LatencyMs is the longest that one answer may take.
+	// LatencyMs is the longest that one answer may take: 1 to 30,000, default 2,000.
 	LatencyMs int `json:"latencyMs,omitempty"`
 }
 
-// Limits bounds what a candidate may do under users' traffic.
+// Limits bounds what a candidate may do.
 type Limits struct {
-	// ErrorPercent is the highest share of 5xx answers (and failed connections) in percent.
+	// ErrorPercent is the highest share of failed requests (5xx answers and failed connections): 0.01 to 50, default 0.5.
 	ErrorPercent float64 `json:"errorPercent,omitempty"`
-	// LatencyMs is the highest latency at the percentile; 0 judges no latency.
+	// LatencyMs is the highest latency at the percentile, up to 60,000; 0 judges no latency.
 	LatencyMs int `json:"latencyMs,omitempty"`
-	// LatencyPercentile is 50 to 99.9.
+	// LatencyPercentile is 50 to 99.9, default 95.
 	LatencyPercentile float64 `json:"latencyPercentile,omitempty"`
-	// MinimumSamples is how many requests a verdict needs; fewer are unknown, never a pass.
+	// MinimumSamples is how many requests a step must have seen before its metrics can pass: 1 to 1,000,000, default 50.
+	// Fewer are unknown, never a pass.
 	MinimumSamples int `json:"minimumSamples,omitempty"`
-	// Failures is how many failed verdicts in a row are one too many.
+	// HealthyPercent is the lowest share of the candidate's targets that must stay healthy: 1 to 100, default 75.
+	HealthyPercent int `json:"healthyPercent,omitempty"`
+	// Failures is how many failed verdicts in a row are one too many: 1 to 20, default 2. Evidence that leaves no doubt (no
+	// healthy target, a failed ECS deployment, an alarm, an error rate far over its limit) needs no second.
 	Failures int `json:"failures,omitempty"`
-	// Unknowns is how many unknown verdicts in a row are one too many.
+	// Unknowns is how many unknown verdicts in a row, one a tick of five seconds, are one too many: 1 to 720, default 36.
 	Unknowns int `json:"unknowns,omitempty"`
 }

@@ -33,10 +33,13 @@ type Settings struct {
 	PreviewParameter string `json:"previewParameter"`
 	LogGroup         string `json:"logGroup"`
 	// Function is the function's own ARN, the target of the schedules that it makes in ScheduleGroup with ScheduleRole.
-	Function      string         `json:"function"`
-	ScheduleGroup string         `json:"scheduleGroup"`
-	ScheduleRole  string         `json:"scheduleRole"`
-	Blue          Side           `json:"blue"`
-	Green         Side           `json:"green"`
-	Policy        rollout.Policy `json:"policy"`
+	Function      string `json:"function"`
+	ScheduleGroup string `json:"scheduleGroup"`
+	ScheduleRole  string `json:"scheduleRole"`
+	// MinimumTasks is the fewest tasks of the side that is live, as declared: its autoscaling minimum, which shiftfn restores
+	// after a shift (the idle side's is 0), or the desired count where no autoscaling is declared. At least 1.
+	MinimumTasks int            `json:"minimumTasks"`
+	Blue         Side           `json:"blue"`
+	Green        Side           `json:"green"`
+	Policy       rollout.Policy `json:"policy"`
 }
