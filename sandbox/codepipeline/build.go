@@ -41,7 +41,7 @@ type Built struct {
 // buildAction runs a CodeBuild project, as a build or as a test.
 type buildAction struct{ service *Service }
 
-type environmentVariable struct{ Name, Value, Type string }
+type environmentVariable struct{ Name, Value, Type string } // of the EnvironmentVariables key
 
 func (buildAction) check(a action) []string {
 	found := append(counts{1, 5, 0, 5}.check(a), keys(a, []string{"ProjectName"}, "PrimarySource", "EnvironmentVariables")...)

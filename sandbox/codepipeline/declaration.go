@@ -6,59 +6,67 @@ import (
 	"slices"
 )
 
-// declaration is a pipeline as the resource declares it; the names are those of the resource's properties.
+// declaration is a pipeline as the resource declares it: what stands here is what the sandbox interprets, and any other input
+// is refused by name.
 type declaration struct {
-	Name           string
-	ARN            string
-	PipelineType   string
-	ExecutionMode  string
-	RoleARN        string
-	ArtifactStores []artifactStore
-	Stages         []stage
-	Triggers       []trigger
-	Variables      []variable
+	Name           string            `json:"name"`
+	ARN            string            `json:"arn"`
+	PipelineType   string            `json:"pipelineType"`
+	ExecutionMode  string            `json:"executionMode"`
+	RoleARN        string            `json:"roleArn"`
+	ArtifactStores []artifactStore   `json:"artifactStores"`
+	Stages         []stage           `json:"stages"`
+	Triggers       []trigger         `json:"triggers"`
+	Variables      []variable        `json:"variables"`
+	Tags           map[string]string `json:"tags"`
 }
 
+// artifactStore is a bucket. Its artifacts are folders on this machine, so its key encrypts nothing here.
 type artifactStore struct {
-	Location string
-	Region   string
-	Type     string
+	Location      string         `json:"location"`
+	Region        string         `json:"region"`
+	Type          string         `json:"type"`
+	EncryptionKey map[string]any `json:"encryptionKey"`
 }
 
 type variable struct {
-	Name         string
-	DefaultValue *string
-	Description  string
+	Name         string  `json:"name"`
+	DefaultValue *string `json:"defaultValue"`
+	Description  string  `json:"description"`
 }
 
 type stage struct {
-	Name        string
-	Actions     []action
-	OnFailure   *onFailure
-	BeforeEntry json.RawMessage
-	OnSuccess   json.RawMessage
+	Name        string          `json:"name"`
+	Actions     []action        `json:"actions"`
+	OnFailure   *onFailure      `json:"onFailure"`
+	BeforeEntry json.RawMessage `json:"beforeEntry"`
+	OnSuccess   json.RawMessage `json:"onSuccess"`
 }
 
 type onFailure struct {
-	Result             string
-	RetryConfiguration struct{ RetryMode string }
-	Condition          json.RawMessage
+	Result             string             `json:"result"`
+	RetryConfiguration retryConfiguration `json:"retryConfiguration"`
+	Condition          json.RawMessage    `json:"condition"`
+}
+
+type retryConfiguration struct {
+	RetryMode string `json:"retryMode"`
 }
 
 type action struct {
-	Name             string
-	Category         string
-	Owner            string
-	Provider         string
-	Version          string
-	Configuration    map[string]string
-	InputArtifacts   []string
-	OutputArtifacts  []string
-	Namespace        string
-	Region           string
-	RoleARN          string
-	RunOrder         int
-	TimeoutInMinutes int
+	Name             string            `json:"name"`
+	Category         string            `json:"category"`
+	Owner            string            `json:"owner"`
+	Provider         string            `json:"provider"`
+	Version          string            `json:"version"`
+	Configuration    map[string]string `json:"configuration"`
+	InputArtifacts   []string          `json:"inputArtifacts"`
+	OutputArtifacts  []string          `json:"outputArtifacts"`
+	Namespace        string            `json:"namespace"`
+	Region           string            `json:"region"`
+	RoleARN          string            `json:"roleArn"`
+	RunOrder         int               `json:"runOrder"`
+	TimeoutInMinutes int               `json:"timeoutInMinutes"`
 }
 
 // kind is the action type as AWS writes it: category, owner, provider and version.

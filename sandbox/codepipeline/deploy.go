@@ -141,7 +141,7 @@ func (d deployAction) clone(ctx context.Context, revision string, images map[str
 		ExecutionRoleArn: from.ExecutionRoleArn, TaskRoleArn: from.TaskRoleArn, Volumes: from.Volumes,
 		RequiresCompatibilities: from.RequiresCompatibilities, RuntimePlatform: from.RuntimePlatform, EphemeralStorage: from.EphemeralStorage,
 		PlacementConstraints: from.PlacementConstraints, ProxyConfiguration: from.ProxyConfiguration, PidMode: from.PidMode,
-		IpcMode: from.IpcMode, InferenceAccelerators: from.InferenceAccelerators, EnableFaultInjection: from.EnableFaultInjection,
+		IpcMode: from.IpcMode, EnableFaultInjection: from.EnableFaultInjection,
 		Tags: described.Tags,
 	})
 	if err != nil {

@@ -178,8 +178,8 @@ func pipeline(stages ...object) graph.Resource {
 	for _, s := range stages {
 		list = append(list, s)
 	}
-	return graph.Resource{URN: "urn:p", Outputs: object{"name": "p", "pipelineType": "V2", "stages": list,
-		"artifactStores": []any{object{"location": "bucket", "type": "S3"}}}}
+	declared := object{"name": "p", "pipelineType": "V2", "stages": list, "artifactStores": []any{object{"location": "bucket", "type": "S3"}}}
+	return graph.Resource{URN: "urn:p", Inputs: declared, Outputs: declared}
 }
 
 // open raises the service with a pipeline in a bubble whose time passes as soon as everybody waits.
@@ -292,12 +292,13 @@ func TestTheJobProtocol(t *testing.T) {
 	})
 	t.Run("no answer within 20 minutes fails the action, and a late answer is refused", func(t *testing.T) {
 		open(t, p, func(w *world) {
-			late := ""
-			w.function = func(job, _, _ string) { late = job }
+			unanswered := make(chan string, 1)
+			w.function = func(job, _, _ string) { unanswered <- job }
 			began := time.Now()
 			ended := w.wait(t, w.start(t))
 			assert.Equal(t, types.PipelineExecutionStatusFailed, ended.Status)
 			assert.Equal(t, 20*time.Minute, time.Since(began))
+			late := <-unanswered
 			_, err := w.PutJobSuccessResult(t.Context(), &sdk.PutJobSuccessResultInput{JobId: &late})
 			var state *types.InvalidJobStateException
 			assert.ErrorAs(t, err, &state)
@@ -534,6 +535,10 @@ func TestABadDeclarationIsRefusedWithAllItsProblems(t *testing.T) {
 		} {
 			assert.ErrorContains(t, err, want)
 		}
+		unknown := pipeline(source(), build())
+		unknown.Inputs["bells"] = "whistles"
+		err = s.Providers()["aws:codepipeline/pipeline:Pipeline"].Create(t.Context(), unknown)
+		assert.ErrorContains(t, err, "does not imitate the input bells")
 		assert.Empty(t, s.Names())
 	})
 }

@@ -141,7 +141,7 @@ func (p pipelineProvider) Delete(_ context.Context, r graph.Resource) error {
 var errDeleted = errors.New("the pipeline was deleted")
 
 func decode(r graph.Resource) (declaration, error) {
-	d, err := graph.Decode[declaration](r)
+	d, err := graph.Strict[declaration](r)
 	if d.Name == "" {
 		d.Name = r.ID // the provider's identifier of a pipeline is its name
 	}
@@ -200,7 +200,9 @@ func (s *Service) Names() []string {
 type connectionProvider struct{ service *Service }
 
 func (p connectionProvider) set(r graph.Resource, there bool) error {
-	c, err := graph.Decode[struct{ ARN string }](r)
+	c, err := graph.Decode[struct {
+		ARN string `json:"arn"`
+	}](r)
 	if err != nil {
 		return err
 	}

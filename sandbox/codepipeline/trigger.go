@@ -9,20 +9,27 @@ import (
 
 // trigger is what a V2 pipeline declares about the pushes that start it.
 type trigger struct {
-	ProviderType     string
-	GitConfiguration struct {
-		SourceActionName string
-		Pushes           []pushFilter
-		PullRequests     []any
-	}
+	ProviderType     string           `json:"providerType"`
+	GitConfiguration gitConfiguration `json:"gitConfiguration"`
+}
+
+// gitConfiguration knows pushes. Pull requests, which this machine never sees, are refused.
+type gitConfiguration struct {
+	SourceActionName string       `json:"sourceActionName"`
+	Pushes           []pushFilter `json:"pushes"`
 }
 
 type pushFilter struct {
-	Branches, FilePaths, Tags *patterns
+	Branches  *patterns `json:"branches"`
+	FilePaths *patterns `json:"filePaths"`
+	Tags      *patterns `json:"tags"`
 }
 
 // patterns are globs as AWS documents them: * stays within a path segment, ** crosses them; an exclude outranks an include.
-type patterns struct{ Includes, Excludes []string }
+type patterns struct {
+	Includes []string `json:"includes"`
+	Excludes []string `json:"excludes"`
+}
 
 // Push is one push to a branch of the repository that a source action reads.
 type Push struct {
