@@ -1,0 +1,214 @@
+// Package terminal tells a person in the terminal what a running sandbox does: a line for each thing that happened, in plain
+// text that can be piped, and at the end a table.
+package terminal
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"charm.land/lipgloss/v2"
+	"github.com/charmbracelet/colorprofile"
+
+	"github.com/penguinshop/delivery/sandbox/journal"
+)
+
+// Screen writes lines. It colours them where the output is a terminal that takes colour and NO_COLOR is not set, and it
+// never moves the cursor, so that a log file reads like the terminal.
+type Screen struct {
+	mu      sync.Mutex
+	out     io.Writer
+	width   int
+	began   time.Time
+	started map[string]time.Time // actions that run, by execution and name
+	builds  []string             // the last lines of the running build
+	verbose bool
+}
+
+// Options say where a screen writes.
+type Options struct {
+	Out     io.Writer
+	Environ []string
+	// Width is the terminal's width in columns; 0 takes 80.
+	Width int
+	// Verbose shows the log of builds and functions as well.
+	Verbose bool
+}
+
+// narrowest is what the columns need at least.
+const narrowest = 60
+
+// New returns a screen whose clock begins now.
+func New(o Options) *Screen {
+	if o.Width == 0 {
+		o.Width = 80
+	}
+	return &Screen{out: colorprofile.NewWriter(o.Out, o.Environ), width: max(o.Width, narrowest), began: time.Now(),
+		started: map[string]time.Time{}, verbose: o.Verbose}
+}
+
+var (
+	faint  = lipgloss.NewStyle().Faint(true)
+	bold   = lipgloss.NewStyle().Bold(true)
+	good   = lipgloss.NewStyle().Foreground(lipgloss.Green)
+	bad    = lipgloss.NewStyle().Foreground(lipgloss.Red)
+	notice = lipgloss.NewStyle().Foreground(lipgloss.Yellow)
+	blue   = lipgloss.NewStyle().Foreground(lipgloss.BrightBlue)
+	green  = lipgloss.NewStyle().Foreground(lipgloss.BrightGreen)
+)
+
+// The columns before a line's text: elapsed time, place, mark.
+const (
+	timeColumn  = 6
+	placeColumn = 16
+	indent      = timeColumn + 1 + placeColumn + 1 + 2
+)
+
+// line writes one line in columns: when, where, a mark and the text, which is wrapped below itself.
+func (s *Screen) line(place, mark, text string) {
+	elapsed := time.Since(s.began)
+	head := faint.Render(fmt.Sprintf("%02d:%02d", int(elapsed.Minutes()), int(elapsed.Seconds())%60))
+	head += strings.Repeat(" ", timeColumn-5) + " " + pad(place, placeColumn) + " " + pad(mark, 1) + " "
+	wrapped := strings.Split(lipgloss.Wrap(text, s.width-indent, " ,/"), "\n")
+	_, _ = fmt.Fprintln(s.out, head+wrapped[0]) // a terminal that is gone has no reader
+	for _, more := range wrapped[1:] {
+		_, _ = fmt.Fprintln(s.out, strings.Repeat(" ", indent)+more)
+	}
+}
+
+func pad(text string, width int) string {
+	return text + strings.Repeat(" ", max(0, width-lipgloss.Width(text)))
+}
+
+// Say writes a sentence of the command's own.
+func (s *Screen) Say(format string, args ...any) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.line("", "", fmt.Sprintf(format, args...))
+}
+
+// Note writes a sentence that a person should not miss.
+func (s *Screen) Note(format string, args ...any) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.line("", notice.Render("!"), fmt.Sprintf(format, args...))
+}
+
+// Title writes a heading.
+func (s *Screen) Title(format string, args ...any) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, _ = fmt.Fprintln(s.out, bold.Render(fmt.Sprintf(format, args...)))
+}
+
+// Show writes what a journal entry tells, if it is of a kind that a person follows.
+func (s *Screen) Show(e journal.Entry) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch e.Service + "/" + e.Kind {
+	case "codepipeline/action":
+		s.action(e)
+	case "codepipeline/progress":
+		s.line(place(e), "·", text(e, "summary"))
+	case "codepipeline/execution":
+		s.execution(e)
+	case "codebuild/log":
+		s.build(e)
+	case "world/weights":
+		s.line(bold.Render(e.Environment), "", weights(e))
+	case "world/note", "ecs/note", "elb/note", "container/note", "lambda/failure":
+		s.line(e.Environment, notice.Render("!"), e.Text)
+	default:
+		if s.verbose {
+			s.line(faint.Render(e.Service), "", faint.Render(e.Text))
+		}
+	}
+}
+
+// keptBuildLines is how much of a build's log is shown when the build fails.
+const keptBuildLines = 25
+
+func (s *Screen) build(e journal.Entry) {
+	if s.verbose {
+		s.line("", faint.Render("│"), faint.Render(e.Text))
+		return
+	}
+	if s.builds = append(s.builds, e.Text); len(s.builds) > keptBuildLines {
+		s.builds = slices.Delete(s.builds, 0, len(s.builds)-keptBuildLines)
+	}
+}
+
+func (s *Screen) action(e journal.Entry) {
+	key := text(e, "actionExecution")
+	status := text(e, "status")
+	if status == "InProgress" {
+		s.started[key] = time.Now()
+		s.builds = nil
+		s.line(place(e), faint.Render("…"), faint.Render(begins[text(e, "provider")]))
+		return
+	}
+	took := faint.Render(fmt.Sprintf("(%.1f s)", time.Since(s.started[key]).Seconds()))
+	delete(s.started, key)
+	switch status {
+	case "Succeeded":
+		s.line(place(e), good.Render("✓"), strings.TrimSpace(firstLine(text(e, "summary"))+" "+took))
+	default:
+		if text(e, "provider") == "CodeBuild" && !s.verbose {
+			for _, line := range s.builds {
+				s.line("", faint.Render("│"), faint.Render(line))
+			}
+		}
+		s.line(place(e), bad.Render("✗"), bad.Render(text(e, "message"))+" "+took)
+	}
+}
+
+// begins says what an action of a provider does while it runs.
+var begins = map[string]string{
+	"CodeStarSourceConnection": "reading the commit",
+	"CodeBuild":                "testing, building and pushing",
+	"Lambda":                   "running",
+	"ECS":                      "deploying",
+	"Manual":                   "waiting for an approval",
+}
+
+func (s *Screen) execution(e journal.Entry) {
+	switch status := text(e, "status"); status {
+	case "Succeeded":
+		s.line(bold.Render("pipeline"), good.Render("✓"), "delivered")
+	case "Failed":
+		s.line(bold.Render("pipeline"), bad.Render("✗"), bad.Render("failed"))
+	case "Superseded", "Stopped", "Stopping":
+		s.line(bold.Render("pipeline"), notice.Render("!"), e.Text)
+	}
+}
+
+func place(e journal.Entry) string {
+	return bold.Render(text(e, "stage")) + " " + text(e, "action")
+}
+
+func text(e journal.Entry, field string) string {
+	value, _ := e.Fields[field].(string)
+	return value
+}
+
+func firstLine(text string) string {
+	first, _, _ := strings.Cut(text, "\n")
+	return first
+}
+
+// barWidth is the width of the bar that shows how the traffic is shared.
+const barWidth = 20
+
+func weights(e journal.Entry) string {
+	b, _ := e.Fields["blue"].(int)
+	g, _ := e.Fields["green"].(int)
+	filled := barWidth / 2
+	if b+g > 0 {
+		filled = b * barWidth / (b + g)
+	}
+	return blue.Render(fmt.Sprintf("blue %3d ", b)+strings.Repeat("█", filled)) +
+		green.Render(strings.Repeat("░", barWidth-filled)+fmt.Sprintf(" %d green", g))
+}
