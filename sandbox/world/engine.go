@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -97,7 +96,7 @@ func (e *engine) put(ctx context.Context, next graph.Resource, changes *Changes)
 	if err != nil {
 		return err
 	}
-	if reflect.DeepEqual(prior.Inputs, next.Inputs) {
+	if resource.NewPropertyMapFromMap(prior.Inputs).DeepEquals(resource.NewPropertyMapFromMap(next.Inputs)) {
 		changes.Same++
 		return nil
 	}
