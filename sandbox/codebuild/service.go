@@ -28,6 +28,8 @@ import (
 type Config struct {
 	// Journal gets each build's log, a line an entry, of the kind "log" and with the build's identifier in the field "build".
 	Journal *journal.Journal
+	// Folder is where builds have their temporary folders; empty is the machine's own place for them.
+	Folder string
 	// Region is the AWS region that builds are told they run in.
 	Region string
 	// Registry is the host:port of the registry that a build's aws answers for, over plain HTTP.
@@ -93,7 +95,7 @@ func (s *Service) Build(ctx context.Context, in codepipeline.Build) (_ codepipel
 		return built, fmt.Errorf("build of %s: %w", project.name, err)
 	}
 
-	temp, err := os.MkdirTemp("", "codebuild-")
+	temp, err := os.MkdirTemp(s.config.Folder, "codebuild-")
 	if err != nil {
 		return built, err
 	}

@@ -80,7 +80,6 @@ func projectInputs(buildspec string) object {
 func newWorld(t *testing.T, buildspec string, options ...option) *world {
 	t.Helper()
 	temp := t.TempDir()
-	t.Setenv("TMPDIR", temp)
 	t.Cleanup(func() {
 		left, err := os.ReadDir(temp)
 		require.NoError(t, err)
@@ -88,7 +87,7 @@ func newWorld(t *testing.T, buildspec string, options ...option) *world {
 	})
 	w := &world{t: t, source: t.TempDir(), journal: journal.New(clockwork.NewFakeClock()), outputs: map[string]string{}}
 	w.write("buildspec.yml", buildspec)
-	config, inputs := codebuild.Config{Journal: w.journal, Region: "eu-central-1"}, projectInputs("buildspec.yml")
+	config, inputs := codebuild.Config{Journal: w.journal, Folder: temp, Region: "eu-central-1"}, projectInputs("buildspec.yml")
 	for _, change := range options {
 		change(&config, inputs)
 	}
