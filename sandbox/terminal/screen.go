@@ -60,22 +60,26 @@ var (
 	green  = lipgloss.NewStyle().Foreground(lipgloss.BrightGreen)
 )
 
-// The columns before a line's text: elapsed time, place, mark.
+// The columns before a line's text: elapsed time and place; a mark follows.
 const (
 	timeColumn  = 6
 	placeColumn = 16
-	indent      = timeColumn + 1 + placeColumn + 1 + 2
 )
 
 // line writes one line in columns: when, where, a mark and the text, which is wrapped below itself.
 func (s *Screen) line(place, mark, text string) {
 	elapsed := time.Since(s.began)
 	head := faint.Render(fmt.Sprintf("%02d:%02d", int(elapsed.Minutes()), int(elapsed.Seconds())%60))
-	head += strings.Repeat(" ", timeColumn-5) + " " + pad(place, placeColumn) + " " + pad(mark, 1) + " "
-	wrapped := strings.Split(lipgloss.Wrap(text, s.width-indent, " ,/"), "\n")
-	_, _ = fmt.Fprintln(s.out, head+wrapped[0]) // a terminal that is gone has no reader
-	for _, more := range wrapped[1:] {
-		_, _ = fmt.Fprintln(s.out, strings.Repeat(" ", indent)+more)
+	head += strings.Repeat(" ", timeColumn-5) + " "
+	if place != "" || mark != "" {
+		head += pad(place, placeColumn) + " " + pad(mark, 1) + " "
+	}
+	indent := lipgloss.Width(head)
+	for i, part := range strings.Split(lipgloss.Wrap(text, s.width-indent, " ,/"), "\n") {
+		if i > 0 {
+			head = strings.Repeat(" ", indent)
+		}
+		_, _ = fmt.Fprintln(s.out, strings.TrimRight(head+part, " ")) // a terminal that is gone has no reader
 	}
 }
 
@@ -112,7 +116,7 @@ func (s *Screen) Show(e journal.Entry) {
 	case "codepipeline/action":
 		s.action(e)
 	case "codepipeline/progress":
-		s.line(place(e), "·", text(e, "summary"))
+		s.line(place(e), "·", field(e, "summary"))
 	case "codepipeline/execution":
 		s.execution(e)
 	case "codebuild/log":
@@ -142,26 +146,26 @@ func (s *Screen) build(e journal.Entry) {
 }
 
 func (s *Screen) action(e journal.Entry) {
-	key := text(e, "actionExecution")
-	status := text(e, "status")
+	key := field(e, "actionExecution")
+	status := field(e, "status")
 	if status == "InProgress" {
 		s.started[key] = time.Now()
 		s.builds = nil
-		s.line(place(e), faint.Render("…"), faint.Render(begins[text(e, "provider")]))
+		s.line(place(e), faint.Render("…"), faint.Render(begins[field(e, "provider")]))
 		return
 	}
 	took := faint.Render(fmt.Sprintf("(%.1f s)", time.Since(s.started[key]).Seconds()))
 	delete(s.started, key)
 	switch status {
 	case "Succeeded":
-		s.line(place(e), good.Render("✓"), strings.TrimSpace(firstLine(text(e, "summary"))+" "+took))
+		s.line(place(e), good.Render("✓"), strings.TrimSpace(firstLine(field(e, "summary"))+" "+took))
 	default:
-		if text(e, "provider") == "CodeBuild" && !s.verbose {
+		if field(e, "provider") == "CodeBuild" && !s.verbose {
 			for _, line := range s.builds {
 				s.line("", faint.Render("│"), faint.Render(line))
 			}
 		}
-		s.line(place(e), bad.Render("✗"), bad.Render(text(e, "message"))+" "+took)
+		s.line(place(e), bad.Render("✗"), bad.Render(field(e, "message"))+" "+took)
 	}
 }
 
@@ -175,7 +179,7 @@ var begins = map[string]string{
 }
 
 func (s *Screen) execution(e journal.Entry) {
-	switch status := text(e, "status"); status {
+	switch status := field(e, "status"); status {
 	case "Succeeded":
 		s.line(bold.Render("pipeline"), good.Render("✓"), "delivered")
 	case "Failed":
@@ -186,11 +190,11 @@ func (s *Screen) execution(e journal.Entry) {
 }
 
 func place(e journal.Entry) string {
-	return bold.Render(text(e, "stage")) + " " + text(e, "action")
+	return bold.Render(field(e, "stage")) + " " + field(e, "action")
 }
 
-func text(e journal.Entry, field string) string {
-	value, _ := e.Fields[field].(string)
+func field(e journal.Entry, name string) string {
+	value, _ := e.Fields[name].(string)
 	return value
 }
 
