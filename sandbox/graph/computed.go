@@ -181,6 +181,12 @@ const (
 	address = "203.0.113.10" // of the range that is set aside for documentation (RFC 5737)
 )
 
+// Autonamed tells which property of a type Pulumi fills with a physical name when the program does not.
+func Autonamed(typ string) (property string, ok bool) {
+	property = kinds[typ].named
+	return property, property != ""
+}
+
 // compute gives a resource its identifier and its computed outputs. known is false where the type is not in kinds.
 func compute(c circumstances) (id string, outputs map[string]any, known bool) {
 	k, known := kinds[c.typ]

@@ -45,7 +45,7 @@ type Resource struct {
 type Options struct {
 	// Provider is the URN of the explicit provider; empty for the default one.
 	Provider string
-	// Aliases are URNs, or name, type and parent in words where the program gave just some of them.
+	// Aliases are the URNs that the resource had before.
 	Aliases                 []string
 	AdditionalSecretOutputs []string
 	ReplaceOnChanges        []string
@@ -77,6 +77,7 @@ func (r Resource) Masked() map[string]any {
 
 // Graph is what one stack's program declared.
 type Graph struct {
+	Project   string         `json:"-"`
 	Stack     string         `json:"stack"`
 	Resources []Resource     `json:"resources"` // sorted by URN
 	Exports   map[string]any `json:"-"`

@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -59,7 +60,7 @@ func newMonitor(ctx context.Context, r *runs, stack string, cfg map[string]strin
 func (m *monitor) graph() *Graph {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	g := &Graph{Stack: m.stack, Config: m.cfg, Logs: m.logs}
+	g := &Graph{Project: m.runs.project.Name, Stack: m.stack, Config: m.cfg, Logs: m.logs}
 	for _, at := range slices.Sorted(maps.Keys(m.resources)) {
 		g.Resources = append(g.Resources, *m.resources[at])
 	}
@@ -194,7 +195,7 @@ func (m *monitor) declared(in *pulumirpc.RegisterResourceRequest, inputs resourc
 	}
 	r.Inputs, r.Secrets = plainMap(inputs)
 	for _, alias := range in.GetAliases() {
-		r.Options.Aliases = append(r.Options.Aliases, aliasText(alias))
+		r.Options.Aliases = append(r.Options.Aliases, m.alias(r, alias))
 	}
 	r.Options.Aliases = append(r.Options.Aliases, in.GetAliasURNs()...)
 	if r.Remote && r.Options.Provider == "" {
@@ -460,24 +461,22 @@ func providerURN(reference string) string {
 	return reference
 }
 
-func aliasText(alias *pulumirpc.Alias) string {
+// alias is the URN that an alias means: what it does not say is as the resource itself has it.
+func (m *monitor) alias(r *Resource, alias *pulumirpc.Alias) string {
 	spec := alias.GetSpec()
 	if spec == nil {
 		return alias.GetUrn()
 	}
-	var words []string
-	for _, part := range []struct{ name, value string }{
-		{"name", spec.GetName()}, {"type", spec.GetType()}, {"stack", spec.GetStack()}, {"project", spec.GetProject()},
-		{"parent", spec.GetParentUrn()},
-	} {
-		if part.value != "" {
-			words = append(words, part.name+" "+part.value)
-		}
+	parent := r.Parent
+	if spec.GetParentUrn() != "" {
+		parent = spec.GetParentUrn()
 	}
 	if spec.GetNoParent() {
-		words = append(words, "no parent")
+		parent = ""
 	}
-	return strings.Join(words, ", ")
+	at := urn.URN(m.urn(parent, cmp.Or(spec.GetType(), r.Type), cmp.Or(spec.GetName(), r.Name)))
+	stack, project := cmp.Or(spec.GetStack(), m.stack), cmp.Or(spec.GetProject(), m.runs.project.Name)
+	return string(urn.New(tokens.QName(stack), tokens.PackageName(project), "", at.QualifiedType(), at.Name()))
 }
 
 func sorted(values []string) []string {
