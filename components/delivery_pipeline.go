@@ -1,0 +1,244 @@
+package components
+
+import (
+	"fmt"
+
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/cloudwatch"
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/codebuild"
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/codeconnections"
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/codepipeline"
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/ecr"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"github.com/penguinshop/delivery/contract"
+)
+
+// DeliveryPipeline builds every change of the source once and takes it through the environments, one after the other.
+type DeliveryPipeline struct {
+	pulumi.ResourceState
+
+	PipelineName, PipelineArn    pulumi.StringOutput
+	RepositoryName               pulumi.StringOutput
+	RepositoryURL, RepositoryArn pulumi.StringOutput
+	BucketName                   pulumi.StringOutput
+	ConnectionArn                pulumi.StringOutput
+	BuildProjectName             pulumi.StringOutput
+}
+
+// DeliveryPipelineArgs are the arguments of NewDeliveryPipeline.
+type DeliveryPipelineArgs struct {
+	Repository Repository
+	Source     Source
+	Build      Build
+	// Environments are delivered to in this order. Names are unique, and become stages.
+	Environments []DeliveryEnvironment
+	// ApprovalMinutes is how long an approval waits, 5 to 86,400 (AWS).
+	ApprovalMinutes int
+	// DeployMinutes bounds the ECS action, 1 to 60 (AWS).
+	DeployMinutes    int
+	LogRetentionDays int
+}
+
+// Repository is the ECR repository of the images.
+type Repository struct {
+	// Name is the repository's full name. It is given because each environment's execution role, which exists before the
+	// repository does, must name it.
+	Name string
+	// UntaggedDays is after how many days an image without a tag expires.
+	UntaggedDays int
+	// ForceDelete lets `pulumi destroy` delete a repository that holds images.
+	ForceDelete bool
+}
+
+// Source is where the changes come from.
+type Source struct {
+	// Repository is "owner/name" at GitHub.
+	Repository string
+	Branch     string
+	// Paths are glob patterns; a push that touches none of them starts nothing.
+	Paths []string
+}
+
+// Build is how a change becomes an image.
+type Build struct {
+	// Buildspec is the path of the build's instructions in the source.
+	Buildspec string
+	// BaseImage is what the Dockerfile builds on.
+	BaseImage string
+	// Image and ComputeType are CodeBuild's own, for arm64.
+	Image, ComputeType string
+	// Minutes bounds a build, 5 to 2,160 (AWS).
+	Minutes int
+}
+
+// DeliveryEnvironment is one stage's target.
+type DeliveryEnvironment struct {
+	Name string
+	// Approval makes the stage wait for a person.
+	Approval bool
+	Outputs  contract.Environment
+}
+
+func (a *DeliveryPipelineArgs) validate() error {
+	switch {
+	case a == nil || a.Repository.Name == "" || a.Source.Repository == "":
+		return fmt.Errorf("DeliveryPipeline: Repository.Name and Source.Repository are needed")
+	case len(a.Environments) == 0:
+		return fmt.Errorf("DeliveryPipeline: Environments is empty; a pipeline delivers to one environment at least")
+	}
+	seen := map[string]bool{}
+	for _, e := range a.Environments {
+		if seen[e.Name] {
+			return fmt.Errorf("DeliveryPipeline: two environments have the name %q", e.Name)
+		}
+		seen[e.Name] = true
+	}
+	return nil
+}
+
+// NewDeliveryPipeline declares the pipeline. After the first `up` its connection waits for a person, who finishes the
+// handshake with GitHub in AWS's console.
+func NewDeliveryPipeline(
+	ctx *pulumi.Context, name string, args *DeliveryPipelineArgs, opts ...pulumi.ResourceOption,
+) (*DeliveryPipeline, error) {
+	if err := args.validate(); err != nil {
+		return nil, err
+	}
+	c := &DeliveryPipeline{}
+	if err := ctx.RegisterComponentResource(typeDeliveryPipeline, name, c, opts...); err != nil {
+		return nil, err
+	}
+	repository, err := c.repository(ctx, name, args.Repository)
+	if err != nil {
+		return nil, err
+	}
+	bucket, err := c.bucket(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	connection, err := codeconnections.NewConnection(ctx, name+"-source", &codeconnections.ConnectionArgs{
+		ProviderType: pulumi.String("GitHub"),
+	}, pulumi.Parent(c))
+	if err != nil {
+		return nil, err
+	}
+	c.ConnectionArn = connection.Arn
+	project, err := c.build(ctx, name, args, repository, bucket)
+	if err != nil {
+		return nil, err
+	}
+	own, err := role(ctx, name+"-pipeline", "What the pipeline may do", Statement{
+		Services: []string{"codepipeline.amazonaws.com"},
+	}, pipelinePolicy(args, bucket.Arn, connection.Arn, project.Arn), c)
+	if err != nil {
+		return nil, err
+	}
+	pipeline, err := codepipeline.NewPipeline(ctx, name+"-pipeline", &codepipeline.PipelineArgs{
+		RoleArn:      own.Arn,
+		PipelineType: pulumi.String("V2"),
+		// A newer commit overtakes one that still waits in front of a stage; each stage has one delivery at a time.
+		ExecutionMode: pulumi.String("SUPERSEDED"),
+		ArtifactStores: codepipeline.PipelineArtifactStoreArray{&codepipeline.PipelineArtifactStoreArgs{
+			Type: pulumi.String("S3"), Location: bucket.Bucket,
+		}},
+		Triggers: codepipeline.PipelineTriggerArray{&codepipeline.PipelineTriggerArgs{
+			ProviderType: pulumi.String("CodeStarSourceConnection"),
+			GitConfiguration: &codepipeline.PipelineTriggerGitConfigurationArgs{
+				SourceActionName: pulumi.String(SourceAction),
+				Pushes: codepipeline.PipelineTriggerGitConfigurationPushArray{&codepipeline.PipelineTriggerGitConfigurationPushArgs{
+					Branches: &codepipeline.PipelineTriggerGitConfigurationPushBranchesArgs{
+						Includes: pulumi.ToStringArray([]string{args.Source.Branch}),
+					},
+					FilePaths: &codepipeline.PipelineTriggerGitConfigurationPushFilePathsArgs{
+						Includes: pulumi.ToStringArray(args.Source.Paths),
+					},
+				}},
+			},
+		}},
+		Stages: stages(args, connection.Arn, project.Name),
+	}, pulumi.Parent(c))
+	if err != nil {
+		return nil, err
+	}
+	c.PipelineName, c.PipelineArn = pipeline.Name, pipeline.Arn
+	return c, ctx.RegisterResourceOutputs(c, pulumi.Map{
+		"pipelineName": c.PipelineName, "pipelineArn": c.PipelineArn,
+		"repositoryName": c.RepositoryName, "repositoryUrl": c.RepositoryURL, "repositoryArn": c.RepositoryArn,
+		"bucketName": c.BucketName, "connectionArn": c.ConnectionArn, "buildProjectName": c.BuildProjectName,
+	})
+}
+
+// repository declares where the images lie. A tag names one image for ever, and no tagged image expires: every image that is
+// live or on standby anywhere carries its commit's tag.
+func (c *DeliveryPipeline) repository(ctx *pulumi.Context, name string, args Repository) (*ecr.Repository, error) {
+	repository, err := ecr.NewRepository(ctx, name+"-images", &ecr.RepositoryArgs{
+		Name:                       pulumi.String(args.Name),
+		ImageTagMutability:         pulumi.String("IMMUTABLE"),
+		ImageScanningConfiguration: &ecr.RepositoryImageScanningConfigurationArgs{ScanOnPush: pulumi.Bool(true)},
+		EncryptionConfigurations: ecr.RepositoryEncryptionConfigurationArray{&ecr.RepositoryEncryptionConfigurationArgs{
+			EncryptionType: pulumi.String("AES256"),
+		}},
+		ForceDelete: pulumi.Bool(args.ForceDelete),
+	}, pulumi.Parent(c))
+	if err != nil {
+		return nil, err
+	}
+	_, err = ecr.NewLifecyclePolicy(ctx, name+"-images", &ecr.LifecyclePolicyArgs{
+		Repository: repository.Name,
+		Policy: pulumi.String(fmt.Sprintf(`{"rules":[{"rulePriority":1,"description":"What no tag names any more",`+
+			`"selection":{"tagStatus":"untagged","countType":"sinceImagePushed","countUnit":"days","countNumber":%d},`+
+			`"action":{"type":"expire"}}]}`, args.UntaggedDays)),
+	}, pulumi.Parent(repository))
+	c.RepositoryName, c.RepositoryURL, c.RepositoryArn = repository.Name, repository.RepositoryUrl, repository.Arn
+	return repository, err
+}
+
+// build declares the project that tests the change and builds its image. Building an image by docker needs the privileged
+// mode; the build's role is what bounds it.
+func (c *DeliveryPipeline) build(
+	ctx *pulumi.Context, name string, args *DeliveryPipelineArgs, repository *ecr.Repository, bucket *artifactBucket,
+) (*codebuild.Project, error) {
+	logs, err := cloudwatch.NewLogGroup(ctx, name+"-build", &cloudwatch.LogGroupArgs{
+		RetentionInDays: pulumi.Int(args.LogRetentionDays),
+	}, pulumi.Parent(c))
+	if err != nil {
+		return nil, err
+	}
+	own, err := role(ctx, name+"-build", "What a build may do", Statement{
+		Services: []string{"codebuild.amazonaws.com"},
+	}, buildPolicy(bucket.Arn, repository.Arn, logs.Arn), c)
+	if err != nil {
+		return nil, err
+	}
+	project, err := codebuild.NewProject(ctx, name+"-build", &codebuild.ProjectArgs{
+		Description:  pulumi.String("Tests the app, builds its image once and hands on its digest"),
+		ServiceRole:  own.Arn,
+		BuildTimeout: pulumi.Int(args.Build.Minutes),
+		Source:       &codebuild.ProjectSourceArgs{Type: pulumi.String("CODEPIPELINE"), Buildspec: pulumi.String(args.Build.Buildspec)},
+		Artifacts:    &codebuild.ProjectArtifactsArgs{Type: pulumi.String("CODEPIPELINE")},
+		Environment: &codebuild.ProjectEnvironmentArgs{
+			Type:           pulumi.String("ARM_CONTAINER"),
+			Image:          pulumi.String(args.Build.Image),
+			ComputeType:    pulumi.String(args.Build.ComputeType),
+			PrivilegedMode: pulumi.Bool(true),
+			EnvironmentVariables: codebuild.ProjectEnvironmentEnvironmentVariableArray{
+				plain("REPOSITORY_URI", repository.RepositoryUrl),
+				plain("BASE_IMAGE", pulumi.String(args.Build.BaseImage)),
+			},
+		},
+		LogsConfig: &codebuild.ProjectLogsConfigArgs{CloudwatchLogs: &codebuild.ProjectLogsConfigCloudwatchLogsArgs{
+			GroupName: logs.Name, Status: pulumi.String("ENABLED"),
+		}},
+	}, pulumi.Parent(c))
+	if err != nil {
+		return nil, err
+	}
+	c.BuildProjectName = project.Name
+	return project, nil
+}
+
+func plain(name string, value pulumi.StringInput) *codebuild.ProjectEnvironmentEnvironmentVariableArgs {
+	return &codebuild.ProjectEnvironmentEnvironmentVariableArgs{
+		Name: pulumi.String(name), Value: value, Type: pulumi.String("PLAINTEXT"),
+	}
+}

@@ -1,0 +1,124 @@
+package components
+
+import (
+	"fmt"
+
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/cloudwatch"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"github.com/penguinshop/delivery/shiftfn/rollout"
+)
+
+// HealthAlarms watches a load balancer and each of its sides. An alarm of the side that takes the traffic makes shiftfn roll
+// back while the former version is still warm.
+type HealthAlarms struct {
+	pulumi.ResourceState
+
+	// Arns are the alarms' ARNs, in the order of their names.
+	Arns pulumi.StringArrayOutput
+}
+
+// HealthAlarmsArgs are the arguments of NewHealthAlarms.
+type HealthAlarmsArgs struct {
+	// LoadBalancerSuffix, and each side's target group suffix, are the names in CloudWatch's dimensions. Green may be nil.
+	LoadBalancerSuffix pulumi.StringInput
+	Blue, Green        pulumi.StringInput
+	// ErrorsPerMinute is how many 5xx answers a minute are one too many.
+	ErrorsPerMinute int
+	// LatencyMs bounds the answer time that 99 of 100 requests keep; 0 watches none.
+	LatencyMs int
+}
+
+// alarm is one row of the table of alarms. A row of the load balancer is declared once, one of a side for each colour.
+type alarm struct {
+	role, metric, description string
+	ofSide                    bool
+	statistic, percentile     string
+	threshold                 float64
+	// periods of 60 seconds are looked at, breaching of them must be bad.
+	periods, breaching int
+}
+
+func alarms(args *HealthAlarmsArgs) []alarm {
+	errors := float64(args.ErrorsPerMinute)
+	table := []alarm{
+		{role: "errors", metric: "HTTPCode_Target_5XX_Count", ofSide: true, statistic: "Sum", threshold: errors, periods: 3, breaching: 2,
+			description: "The %s side answers with 5xx: roll back, then read its log"},
+		{role: "unhealthy", metric: "UnHealthyHostCount", ofSide: true, statistic: "Maximum", threshold: 0, periods: 3, breaching: 3,
+			description: "The %s side has unhealthy targets: look at its stopped tasks and its log"},
+		{role: "no-answer", metric: "HTTPCode_ELB_5XX_Count", statistic: "Sum", threshold: errors, periods: 3, breaching: 2,
+			description: "The load balancer itself answers with 5xx: no healthy target, or none that answers in time"},
+	}
+	if args.LatencyMs > 0 {
+		table = append(table, alarm{role: "latency", metric: "TargetResponseTime", ofSide: true, percentile: "p99",
+			threshold: float64(args.LatencyMs) / 1000, periods: 5, breaching: 3, description: "The %s side is slow: look at its load and its dependencies"})
+	}
+	return table
+}
+
+// NewHealthAlarms declares the alarms.
+func NewHealthAlarms(ctx *pulumi.Context, name string, args *HealthAlarmsArgs, opts ...pulumi.ResourceOption) (*HealthAlarms, error) {
+	if args == nil || args.LoadBalancerSuffix == nil || args.Blue == nil {
+		return nil, fmt.Errorf("HealthAlarms: LoadBalancerSuffix and Blue are needed")
+	}
+	c := &HealthAlarms{}
+	if err := ctx.RegisterComponentResource(typeHealthAlarms, name, c, opts...); err != nil {
+		return nil, err
+	}
+	sides := []struct {
+		colour rollout.Colour
+		suffix pulumi.StringInput
+	}{{rollout.Blue, args.Blue}, {rollout.Green, args.Green}}
+	var arns pulumi.StringArray
+	for _, row := range alarms(args) {
+		if !row.ofSide {
+			arn, err := c.alarm(ctx, name+"-"+row.role, row, row.description, pulumi.StringMap{"LoadBalancer": args.LoadBalancerSuffix})
+			if err != nil {
+				return nil, err
+			}
+			arns = append(arns, arn)
+			continue
+		}
+		for _, side := range sides {
+			if side.suffix == nil {
+				continue
+			}
+			arn, err := c.alarm(ctx, fmt.Sprintf("%s-%s-%s", name, side.colour, row.role), row, fmt.Sprintf(row.description, side.colour),
+				pulumi.StringMap{"LoadBalancer": args.LoadBalancerSuffix, "TargetGroup": side.suffix})
+			if err != nil {
+				return nil, err
+			}
+			arns = append(arns, arn)
+		}
+	}
+	c.Arns = arns.ToStringArrayOutput()
+	return c, ctx.RegisterResourceOutputs(c, pulumi.Map{"arns": c.Arns})
+}
+
+func (c *HealthAlarms) alarm(
+	ctx *pulumi.Context, name string, row alarm, description string, dimensions pulumi.StringMap,
+) (pulumi.StringOutput, error) {
+	args := &cloudwatch.MetricAlarmArgs{
+		AlarmDescription:   pulumi.String(description),
+		Namespace:          pulumi.String("AWS/ApplicationELB"),
+		MetricName:         pulumi.String(row.metric),
+		Dimensions:         dimensions,
+		ComparisonOperator: pulumi.String("GreaterThanThreshold"),
+		Threshold:          pulumi.Float64(row.threshold),
+		Period:             pulumi.Int(60),
+		EvaluationPeriods:  pulumi.Int(row.periods),
+		DatapointsToAlarm:  pulumi.Int(row.breaching),
+		// A side without traffic has no data, and that is no fault.
+		TreatMissingData: pulumi.String("notBreaching"),
+	}
+	if row.percentile != "" {
+		args.ExtendedStatistic = pulumi.String(row.percentile)
+	} else {
+		args.Statistic = pulumi.String(row.statistic)
+	}
+	a, err := cloudwatch.NewMetricAlarm(ctx, name, args, pulumi.Parent(c))
+	if err != nil {
+		return pulumi.StringOutput{}, err
+	}
+	return a.Arn, nil
+}

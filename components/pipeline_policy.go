@@ -1,0 +1,122 @@
+package components
+
+import (
+	"strings"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"github.com/penguinshop/delivery/contract"
+)
+
+// objects allows the two ends of every action to pass artifacts on.
+func objects(bucket pulumi.StringInput, more ...string) Statement {
+	return Statement{
+		Actions:   append([]string{"s3:GetObject", "s3:GetObjectVersion", "s3:PutObject"}, more...),
+		Resources: []pulumi.StringInput{below(bucket, "/*")},
+		Reason:    "CodePipeline names the artifacts within its own bucket",
+	}
+}
+
+// bucketState lets a service see that the bucket is versioned and where it lies.
+func bucketState(bucket pulumi.StringInput) Statement {
+	return Statement{
+		Actions:   []string{"s3:GetBucketVersioning", "s3:GetBucketAcl", "s3:GetBucketLocation"},
+		Resources: []pulumi.StringInput{bucket},
+	}
+}
+
+// pipelinePolicy allows what the pipeline's own actions do; what an environment's function does is that function's matter.
+func pipelinePolicy(args *DeliveryPipelineArgs, bucket, connection, project pulumi.StringInput) Policy {
+	var services, definitions, roles, functions []pulumi.StringInput
+	for _, e := range args.Environments {
+		o := e.Outputs
+		services = append(services, serviceArn(o.ClusterArn, o.BlueServiceName))
+		definitions = append(definitions, revisionsArn(o.BlueTaskDefinitionArn))
+		roles = append(roles, o.TaskRoleArn, o.ExecutionRoleArn)
+		if o.Strategy == contract.BlueGreen {
+			services = append(services, serviceArn(o.ClusterArn, o.GreenServiceName))
+			definitions = append(definitions, revisionsArn(o.GreenTaskDefinitionArn))
+			functions = append(functions, o.ShiftFunctionArn)
+		}
+	}
+	policy := Policy{
+		bucketState(bucket),
+		objects(bucket, "s3:PutObjectAcl"),
+		{
+			// A connection's ARN has the old or the new service name, and the action must have the same one.
+			Actions: []string{"codeconnections:UseConnection", "codestar-connections:UseConnection"},
+			Resources: []pulumi.StringInput{
+				renamed(connection, "codeconnections"), renamed(connection, "codestar-connections"),
+			},
+		},
+		{
+			Actions:   []string{"codebuild:StartBuild", "codebuild:BatchGetBuilds"},
+			Resources: []pulumi.StringInput{project},
+		},
+		{
+			Actions:   []string{"ecs:DescribeServices", "ecs:UpdateService"},
+			Resources: services,
+		},
+		{
+			Actions:   []string{"ecs:DescribeTaskDefinition"},
+			Resources: []pulumi.StringInput{pulumi.String("*")},
+			Reason:    "ECS describes task definitions without resource level permissions",
+		},
+		{
+			Actions:   []string{"ecs:RegisterTaskDefinition"},
+			Resources: definitions,
+			Reason:    "every deployment registers the next revision of the environment's own families",
+		},
+		{
+			Actions:    []string{"ecs:TagResource"},
+			Resources:  definitions,
+			Conditions: []Condition{Equals("ecs:CreateAction", pulumi.String("RegisterTaskDefinition"))},
+			Reason:     "a new revision takes the tags of the former one over",
+		},
+		{
+			Actions:    []string{"iam:PassRole"},
+			Resources:  roles,
+			Conditions: []Condition{Equals("iam:PassedToService", pulumi.String("ecs-tasks.amazonaws.com"), pulumi.String("ecs.amazonaws.com"))},
+		},
+	}
+	if len(functions) > 0 {
+		policy = append(policy, Statement{Actions: []string{"lambda:InvokeFunction"}, Resources: functions})
+	}
+	return policy
+}
+
+// buildPolicy allows a build its log, its artifacts and its one repository.
+func buildPolicy(bucket, repository, logs pulumi.StringInput) Policy {
+	return Policy{
+		bucketState(bucket),
+		objects(bucket),
+		{
+			Actions:   []string{"logs:CreateLogStream", "logs:PutLogEvents"},
+			Resources: []pulumi.StringInput{logs, below(logs, ":log-stream:*")},
+			Reason:    "CodeBuild names one log stream for each build",
+		},
+		{
+			Actions:   []string{"ecr:GetAuthorizationToken"},
+			Resources: []pulumi.StringInput{pulumi.String("*")},
+			Reason:    "a registry token is for all repositories",
+		},
+		{
+			Actions: []string{
+				"ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:CompleteLayerUpload", "ecr:DescribeImages",
+				"ecr:GetDownloadUrlForLayer", "ecr:InitiateLayerUpload", "ecr:PutImage", "ecr:UploadLayerPart",
+			},
+			Resources: []pulumi.StringInput{repository},
+		},
+	}
+}
+
+// renamed is an ARN with another service in it.
+func renamed(arn pulumi.StringInput, service string) pulumi.StringOutput {
+	return mapArn(arn, func(a string) string {
+		parts := strings.SplitN(a, ":", 4)
+		if len(parts) == 4 {
+			parts[2] = service
+		}
+		return strings.Join(parts, ":")
+	})
+}

@@ -1,0 +1,158 @@
+package components
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/codepipeline"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"github.com/penguinshop/delivery/contract"
+)
+
+// The names by which the pipeline's parts refer to each other.
+const (
+	SourceStage  = "Source"
+	SourceAction = "source"
+	BuildStage   = "Build"
+
+	sourceNamespace, buildNamespace = "Source", "Build"
+	sourceArtifact, imageArtifact   = "source", "image"
+	imageDefinitions                = "imagedefinitions.json"
+)
+
+// stages are Source, Build, and one for each environment.
+func stages(args *DeliveryPipelineArgs, connection, project pulumi.StringInput) codepipeline.PipelineStageArray {
+	all := codepipeline.PipelineStageArray{
+		stage(SourceStage, &codepipeline.PipelineStageActionArgs{
+			Name: pulumi.String(SourceAction), Category: pulumi.String("Source"), Owner: pulumi.String("AWS"),
+			Provider: pulumi.String("CodeStarSourceConnection"), Version: pulumi.String("1"),
+			Namespace:       pulumi.String(sourceNamespace),
+			OutputArtifacts: pulumi.ToStringArray([]string{sourceArtifact}),
+			Configuration: pulumi.StringMap{
+				"ConnectionArn":    connection,
+				"FullRepositoryId": pulumi.String(args.Source.Repository),
+				"BranchName":       pulumi.String(args.Source.Branch),
+				// The trigger, which knows paths, starts the pipeline; the action itself would start it on every push.
+				"DetectChanges":        pulumi.String("false"),
+				"OutputArtifactFormat": pulumi.String("CODE_ZIP"),
+			},
+		}),
+		stage(BuildStage, &codepipeline.PipelineStageActionArgs{
+			Name: pulumi.String("build"), Category: pulumi.String("Build"), Owner: pulumi.String("AWS"),
+			Provider: pulumi.String("CodeBuild"), Version: pulumi.String("1"),
+			Namespace:       pulumi.String(buildNamespace),
+			InputArtifacts:  pulumi.ToStringArray([]string{sourceArtifact}),
+			OutputArtifacts: pulumi.ToStringArray([]string{imageArtifact}),
+			Configuration:   pulumi.StringMap{"ProjectName": project},
+		}),
+	}
+	for i, e := range args.Environments {
+		var actions []*codepipeline.PipelineStageActionArgs
+		if e.Approval {
+			actions = append(actions, approve(args, i))
+		}
+		if e.Outputs.Strategy == contract.Rolling {
+			actions = append(actions, deploy(e, e.Outputs.BlueServiceName, args.DeployMinutes))
+		} else {
+			actions = append(actions, prepare(e), deploy(e, pulumi.String(reference(prepareNamespace(e), "ServiceName")), args.DeployMinutes), shift(e))
+		}
+		all = append(all, stage(e.Name, actions...))
+	}
+	return all
+}
+
+// stage puts actions one after the other.
+func stage(name string, actions ...*codepipeline.PipelineStageActionArgs) *codepipeline.PipelineStageArgs {
+	s := &codepipeline.PipelineStageArgs{Name: pulumi.String(name)}
+	var list codepipeline.PipelineStageActionArray
+	for i, a := range actions {
+		a.RunOrder = pulumi.Int(i + 1)
+		list = append(list, a)
+	}
+	s.Actions = list
+	return s
+}
+
+// reference is how an action's configuration names another action's output variable.
+func reference(namespace, variable string) string { return "#{" + namespace + "." + variable + "}" }
+
+func prepareNamespace(e DeliveryEnvironment) string { return e.Name + "-prepare" }
+
+// approve asks a person, and shows what the answer depends on. AWS allows 1,000 characters, counted with the variables' values.
+func approve(args *DeliveryPipelineArgs, index int) *codepipeline.PipelineStageActionArgs {
+	e := args.Environments[index]
+	lines := pulumi.Sprintf("Release to %s\ncommit %s of %s\nimage %s\ntests %s", e.Name,
+		reference(sourceNamespace, "CommitId"), reference(sourceNamespace, "AuthorDate"),
+		reference(buildNamespace, "IMAGE_DIGEST"), reference(buildNamespace, "TEST_RESULT"))
+	if e.Outputs.Strategy == contract.BlueGreen {
+		lines = pulumi.Sprintf("%s\ntraffic %s", lines, e.Outputs.ShiftPlan)
+	}
+	configuration := pulumi.StringMap{}
+	if index > 0 {
+		before := args.Environments[index-1]
+		lines = pulumi.Sprintf("%s\nlook at it in %s: %s", lines, before.Name, before.Outputs.URL)
+		configuration["ExternalEntityLink"] = before.Outputs.URL
+	}
+	configuration["CustomData"] = lines
+	return &codepipeline.PipelineStageActionArgs{
+		Name: pulumi.String("approve"), Category: pulumi.String("Approval"), Owner: pulumi.String("AWS"),
+		Provider: pulumi.String("Manual"), Version: pulumi.String("1"),
+		Configuration:    configuration,
+		TimeoutInMinutes: pulumi.Int(args.ApprovalMinutes),
+	}
+}
+
+// prepare points the idle side at the declared shape and says which side that is.
+func prepare(e DeliveryEnvironment) *codepipeline.PipelineStageActionArgs {
+	return invoke(e, "prepare", prepareNamespace(e), userParameters{Command: "prepare"})
+}
+
+// shift moves the traffic to the release.
+func shift(e DeliveryEnvironment) *codepipeline.PipelineStageActionArgs {
+	return invoke(e, "shift", "", userParameters{
+		Command:   "shift",
+		Digest:    reference(buildNamespace, "IMAGE_DIGEST"),
+		Commit:    reference(sourceNamespace, "CommitId"),
+		Candidate: reference(prepareNamespace(e), "CandidateColour"),
+	})
+}
+
+// userParameters are what the function is told, at most 1,000 characters (AWS).
+type userParameters struct {
+	Command   string `json:"command"`
+	Digest    string `json:"digest,omitempty"`
+	Commit    string `json:"commit,omitempty"`
+	Candidate string `json:"candidate,omitempty"`
+}
+
+func invoke(e DeliveryEnvironment, name, namespace string, parameters userParameters) *codepipeline.PipelineStageActionArgs {
+	text, err := json.Marshal(parameters)
+	if err != nil {
+		panic(fmt.Sprintf("DeliveryPipeline: four texts have no JSON: %v", err))
+	}
+	action := &codepipeline.PipelineStageActionArgs{
+		Name: pulumi.String(name), Category: pulumi.String("Invoke"), Owner: pulumi.String("AWS"),
+		Provider: pulumi.String("Lambda"), Version: pulumi.String("1"),
+		Configuration: pulumi.StringMap{
+			"FunctionName": e.Outputs.ShiftFunctionName, "UserParameters": pulumi.String(string(text)),
+		},
+	}
+	if namespace != "" {
+		action.Namespace = pulumi.String(namespace)
+	}
+	return action
+}
+
+// deploy puts the image into the service's task definition.
+func deploy(e DeliveryEnvironment, service pulumi.StringInput, minutes int) *codepipeline.PipelineStageActionArgs {
+	return &codepipeline.PipelineStageActionArgs{
+		Name: pulumi.String("deploy"), Category: pulumi.String("Deploy"), Owner: pulumi.String("AWS"),
+		Provider: pulumi.String("ECS"), Version: pulumi.String("1"),
+		InputArtifacts: pulumi.ToStringArray([]string{imageArtifact}),
+		Configuration: pulumi.StringMap{
+			"ClusterName": e.Outputs.ClusterName, "ServiceName": service, "FileName": pulumi.String(imageDefinitions),
+			"DeploymentTimeout": pulumi.Sprintf("%d", minutes),
+		},
+	}
+}

@@ -1,0 +1,12 @@
+// Package components holds what a blue/green delivery on AWS is made of, for this program's stacks and for any other
+// program: arguments in, outputs out. A component reads no config, no environment and no clock.
+package components
+
+// tokens are the components' types in the resource tree.
+const (
+	typeEcsEnvironment   = "penguinshop:components:EcsEnvironment"
+	typeBlueGreenAlb     = "penguinshop:components:BlueGreenAlb"
+	typeTrafficShift     = "penguinshop:components:TrafficShift"
+	typeDeliveryPipeline = "penguinshop:components:DeliveryPipeline"
+	typeHealthAlarms     = "penguinshop:components:HealthAlarms"
+)

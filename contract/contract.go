@@ -1,0 +1,166 @@
+// Package contract is what an environment stack promises to others: the names and types of its outputs, a writer for the
+// stack itself and a reader for whoever refers to it. It imports the Pulumi SDK only, so that another team's program can use
+// it without compiling a provider.
+package contract
+
+import (
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+)
+
+// The names of the outputs. They are promises: a removed or renamed one breaks the programs of others.
+const (
+	KeyEnvironment            = "environment"
+	KeyRegion                 = "region"
+	KeyAccountID              = "accountId"
+	KeyStrategy               = "strategy"
+	KeyURL                    = "url"
+	KeyClusterName            = "clusterName"
+	KeyClusterArn             = "clusterArn"
+	KeyContainerName          = "containerName"
+	KeyBlueServiceName        = "blueServiceName"
+	KeyGreenServiceName       = "greenServiceName"
+	KeyBlueTaskDefinitionArn  = "blueTaskDefinitionArn"
+	KeyGreenTaskDefinitionArn = "greenTaskDefinitionArn"
+	KeyTaskRoleArn            = "taskRoleArn"
+	KeyExecutionRoleArn       = "executionRoleArn"
+	KeyLoadBalancerArn        = "loadBalancerArn"
+	KeyListenerArn            = "listenerArn"
+	KeyPreviewRuleArn         = "previewRuleArn"
+	KeyBlueTargetGroupArn     = "blueTargetGroupArn"
+	KeyGreenTargetGroupArn    = "greenTargetGroupArn"
+	KeyPreviewHeaderName      = "previewHeaderName"
+	KeyPreviewParameterName   = "previewParameterName"
+	KeyShiftFunctionName      = "shiftFunctionName"
+	KeyShiftFunctionArn       = "shiftFunctionArn"
+	KeyLogGroupName           = "logGroupName"
+	KeyShiftPlan              = "shiftPlan"
+)
+
+// The two ways in which an environment takes a release.
+const (
+	// BlueGreen starts the release beside the running version and moves the traffic step by step.
+	BlueGreen = "blueGreen"
+	// Rolling replaces the tasks of one service; such an environment has only the blue half of the outputs.
+	Rolling = "rolling"
+)
+
+// Environment is one environment's outputs. Those that a rolling environment lacks are nil there.
+type Environment struct {
+	Environment pulumi.StringInput
+	Region      pulumi.StringInput
+	AccountID   pulumi.StringInput
+	// Strategy is BlueGreen or Rolling: a plain value, because it decides how many resources a reader declares.
+	Strategy               string
+	URL                    pulumi.StringInput
+	ClusterName            pulumi.StringInput
+	ClusterArn             pulumi.StringInput
+	ContainerName          pulumi.StringInput
+	BlueServiceName        pulumi.StringInput
+	GreenServiceName       pulumi.StringInput
+	BlueTaskDefinitionArn  pulumi.StringInput
+	GreenTaskDefinitionArn pulumi.StringInput
+	TaskRoleArn            pulumi.StringInput
+	ExecutionRoleArn       pulumi.StringInput
+	LoadBalancerArn        pulumi.StringInput
+	ListenerArn            pulumi.StringInput
+	PreviewRuleArn         pulumi.StringInput
+	BlueTargetGroupArn     pulumi.StringInput
+	GreenTargetGroupArn    pulumi.StringInput
+	PreviewHeaderName      pulumi.StringInput
+	PreviewParameterName   pulumi.StringInput
+	ShiftFunctionName      pulumi.StringInput
+	ShiftFunctionArn       pulumi.StringInput
+	LogGroupName           pulumi.StringInput
+	ShiftPlan              pulumi.StringInput
+}
+
+// Stability says what may become of an output.
+type Stability string
+
+// A stable output keeps its name, type and meaning; one for operators may change with the release that says so.
+const (
+	Stable    Stability = "stable"
+	Operators Stability = "operators"
+)
+
+// Output describes one output, for documentation and for programs in other languages.
+type Output struct {
+	Key string
+	// Type is the output's type in Pulumi's words.
+	Type      string
+	Meaning   string
+	Stability Stability
+	// BlueGreenOnly outputs do not exist in an environment whose strategy is rolling.
+	BlueGreenOnly bool
+	// Sample is a value as AWS would give it, for the environment that is called dev.
+	Sample string
+
+	// field is nil for the strategy, whose field is a plain string.
+	field func(*Environment) *pulumi.StringInput
+}
+
+func (o Output) missingFrom(strategy string) bool { return o.BlueGreenOnly && strategy == Rolling }
+
+// Outputs lists every output in the order in which people read them.
+func Outputs() []Output {
+	ecs, elb := "arn:aws:ecs:eu-central-1:123456789012:", "arn:aws:elasticloadbalancing:eu-central-1:123456789012:"
+	return []Output{
+		{KeyEnvironment, "string", "The environment's name, which is its stack's.", Stable, false, "dev",
+			func(e *Environment) *pulumi.StringInput { return &e.Environment }},
+		{KeyRegion, "string", "The AWS region that the environment stands in.", Stable, false, "eu-central-1",
+			func(e *Environment) *pulumi.StringInput { return &e.Region }},
+		{KeyAccountID, "string", "The AWS account that the environment stands in.", Stable, false, "123456789012",
+			func(e *Environment) *pulumi.StringInput { return &e.AccountID }},
+		{KeyStrategy, "string", "How a release arrives: blueGreen or rolling.", Stable, false, BlueGreen, nil},
+		{KeyURL, "string", "Where users reach the service, with scheme and without a path.", Stable, false,
+			"http://dev-web-alb-1a2b3c4-1234567890.eu-central-1.elb.amazonaws.com",
+			func(e *Environment) *pulumi.StringInput { return &e.URL }},
+		{KeyClusterName, "string", "The ECS cluster's name.", Stable, false, "dev-app-cluster-1a2b3c4",
+			func(e *Environment) *pulumi.StringInput { return &e.ClusterName }},
+		{KeyClusterArn, "string", "The ECS cluster's ARN.", Stable, false, ecs + "cluster/dev-app-cluster-1a2b3c4",
+			func(e *Environment) *pulumi.StringInput { return &e.ClusterArn }},
+		{KeyContainerName, "string", "The container that the image definitions of a deployment name.", Stable, false, "app",
+			func(e *Environment) *pulumi.StringInput { return &e.ContainerName }},
+		{KeyBlueServiceName, "string", "The blue ECS service's name; the only one of a rolling environment.", Stable, false,
+			"dev-app-blue-1a2b3c4", func(e *Environment) *pulumi.StringInput { return &e.BlueServiceName }},
+		{KeyGreenServiceName, "string", "The green ECS service's name.", Stable, true, "dev-app-green-1a2b3c4",
+			func(e *Environment) *pulumi.StringInput { return &e.GreenServiceName }},
+		{KeyBlueTaskDefinitionArn, "string", "The revision that the program declared last for blue: its shape, not its image.",
+			Stable, false, ecs + "task-definition/penguinshop-dev-blue:1",
+			func(e *Environment) *pulumi.StringInput { return &e.BlueTaskDefinitionArn }},
+		{KeyGreenTaskDefinitionArn, "string", "The revision that the program declared last for green.", Stable, true,
+			ecs + "task-definition/penguinshop-dev-green:1",
+			func(e *Environment) *pulumi.StringInput { return &e.GreenTaskDefinitionArn }},
+		{KeyTaskRoleArn, "string", "The role that the service's own code runs with.", Stable, false,
+			"arn:aws:iam::123456789012:role/dev-app-task-1a2b3c4",
+			func(e *Environment) *pulumi.StringInput { return &e.TaskRoleArn }},
+		{KeyExecutionRoleArn, "string", "The role with which ECS pulls the image and writes the log.", Stable, false,
+			"arn:aws:iam::123456789012:role/dev-app-execution-1a2b3c4",
+			func(e *Environment) *pulumi.StringInput { return &e.ExecutionRoleArn }},
+		{KeyLoadBalancerArn, "string", "The load balancer's ARN.", Stable, false, elb + "loadbalancer/app/dev-web-alb-1a2b3c4/0123456789abcdef",
+			func(e *Environment) *pulumi.StringInput { return &e.LoadBalancerArn }},
+		{KeyListenerArn, "string", "The listener whose default action holds the weights.", Stable, false,
+			elb + "listener/app/dev-web-alb-1a2b3c4/0123456789abcdef/0123456789abcdef",
+			func(e *Environment) *pulumi.StringInput { return &e.ListenerArn }},
+		{KeyPreviewRuleArn, "string", "The listener rule that leads to the candidate.", Operators, true,
+			elb + "listener-rule/app/dev-web-alb-1a2b3c4/0123456789abcdef/0123456789abcdef/0123456789abcdef",
+			func(e *Environment) *pulumi.StringInput { return &e.PreviewRuleArn }},
+		{KeyBlueTargetGroupArn, "string", "The blue target group's ARN.", Stable, false, elb + "targetgroup/dev-web-blue-1a2b3c4/0123456789abcdef",
+			func(e *Environment) *pulumi.StringInput { return &e.BlueTargetGroupArn }},
+		{KeyGreenTargetGroupArn, "string", "The green target group's ARN.", Stable, true, elb + "targetgroup/dev-web-green-1a2b3c4/0123456789abcdef",
+			func(e *Environment) *pulumi.StringInput { return &e.GreenTargetGroupArn }},
+		{KeyPreviewHeaderName, "string", "The header that leads a request to the candidate, given the right value.", Operators, true,
+			"X-Penguinshop-Preview", func(e *Environment) *pulumi.StringInput { return &e.PreviewHeaderName }},
+		{KeyPreviewParameterName, "string", "The SSM parameter (SecureString) that holds the header's value.", Operators, true,
+			"dev-web-preview-1a2b3c4", func(e *Environment) *pulumi.StringInput { return &e.PreviewParameterName }},
+		{KeyShiftFunctionName, "string", "The function that moves the traffic.", Operators, true, "penguinshop-dev-shift",
+			func(e *Environment) *pulumi.StringInput { return &e.ShiftFunctionName }},
+		{KeyShiftFunctionArn, "string", "The ARN of the function that moves the traffic.", Operators, true,
+			"arn:aws:lambda:eu-central-1:123456789012:function:penguinshop-dev-shift",
+			func(e *Environment) *pulumi.StringInput { return &e.ShiftFunctionArn }},
+		{KeyLogGroupName, "string", "Where the service's log lines go.", Stable, false, "dev-app-log-1a2b3c4",
+			func(e *Environment) *pulumi.StringInput { return &e.LogGroupName }},
+		{KeyShiftPlan, "string", "How a release's traffic is moved, in words.", Operators, true,
+			"10 % for 5 minutes, then 100 %", func(e *Environment) *pulumi.StringInput { return &e.ShiftPlan }},
+	}
+}

@@ -1,0 +1,32 @@
+package contract
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+)
+
+// Export writes the environment's outputs as the stack's. It refuses an environment that leaves one out, because the stack's
+// readers would find out only later.
+func Export(ctx *pulumi.Context, e Environment) error {
+	if e.Strategy != BlueGreen && e.Strategy != Rolling {
+		return fmt.Errorf("contract: the strategy is %q; it must be %s or %s", e.Strategy, BlueGreen, Rolling)
+	}
+	var missing []string
+	for _, o := range Outputs() {
+		if o.field != nil && !o.missingFrom(e.Strategy) && *o.field(&e) == nil {
+			missing = append(missing, o.Key)
+		}
+	}
+	if len(missing) > 0 {
+		return fmt.Errorf("contract: the environment has no value for %s", strings.Join(missing, ", "))
+	}
+	ctx.Export(KeyStrategy, pulumi.String(e.Strategy))
+	for _, o := range Outputs() {
+		if o.field != nil && !o.missingFrom(e.Strategy) {
+			ctx.Export(o.Key, *o.field(&e))
+		}
+	}
+	return nil
+}
