@@ -25,10 +25,10 @@ func (c Colour) Other() Colour {
 // Step is one stop on the way to 100 percent.
 type Step struct {
 	// Weight is the candidate's share of the traffic in percent, 1 to 100.
-	Weight int `json:"weight"`
+	Weight int `json:"weight" required:"true" example:"10"`
 	// BakeSeconds is how long that share is watched at least before the next step, 0 to 86,400. A step that bakes also waits
 	// for metrics that pass; a step of 0 seconds goes on as soon as targets, probes and alarms pass.
-	BakeSeconds int `json:"bakeSeconds"`
+	BakeSeconds int `json:"bakeSeconds" default:"0" example:"300"`
 }
 
 // OnFailure says what happens to the traffic when the candidate is judged bad.
@@ -52,63 +52,63 @@ const (
 )
 
 // Policy is how an environment wants its releases to be shifted, as its config says it. Zero values take the defaults that
-// the fields name.
+// the fields name. The tags beside json are for the config's reader and reference; Plan is what checks the values.
 type Policy struct {
 	// Preset is allAtOnce, canary or linear; it fills Steps. Give one of the two; with neither it is canary.
-	Preset string `json:"preset,omitempty"`
+	Preset string `json:"preset,omitempty" oneof:"allAtOnce,canary,linear" example:"canary"`
 	// Steps is the list of weights with their bake times, rising, the last 100; 1 to 20 steps.
 	Steps []Step `json:"steps,omitempty"`
 	// OnFailure is rollback (default) or freeze.
-	OnFailure OnFailure `json:"onFailure,omitempty"`
+	OnFailure OnFailure `json:"onFailure,omitempty" oneof:"rollback,freeze" default:"rollback" example:"rollback"`
 	// GradualAbort walks the weights back through the steps instead of returning at once. It cannot go with freeze.
-	GradualAbort bool `json:"gradualAbort,omitempty"`
+	GradualAbort bool `json:"gradualAbort,omitempty" default:"false" example:"true"`
 	// DeadlineSeconds bounds the whole shift, from the first tick to its end, the way back included: 300 to 82,800 (a pipeline
 	// waits 24 hours at most). The default leaves every step its bake time and five minutes for its metrics.
-	DeadlineSeconds int `json:"deadlineSeconds,omitempty"`
+	DeadlineSeconds int `json:"deadlineSeconds,omitempty" example:"3600"`
 	// StartSeconds bounds the time that the candidate may take until all its targets are healthy: 30 to 3,600, default 600.
-	StartSeconds int `json:"startSeconds,omitempty"`
+	StartSeconds int `json:"startSeconds,omitempty" default:"600" example:"600"`
 	// StandbySeconds is how long the old version stays warm after promotion, 0 to 604,800 (a week); 0 retires it at once.
-	StandbySeconds int `json:"standbySeconds,omitempty"`
+	StandbySeconds int `json:"standbySeconds,omitempty" default:"0" example:"3600"`
 	// Probes are requests through the preview rule, before any user's request reaches the candidate and while it takes them.
 	Probes Probes `json:"probes,omitzero"`
 	// Limits are the bounds of the verdicts.
 	Limits Limits `json:"limits,omitzero"`
 	// Alarms are names of at most 20 CloudWatch alarms. One in state ALARM ends the shift at once; one without data is
 	// unknown, so an alarm that is silent when all is well needs treatMissingData = notBreaching.
-	Alarms []string `json:"alarms,omitempty"`
+	Alarms []string `json:"alarms,omitempty" default:"[]" example:"[\"checkout-errors\"]"`
 }
 
 // Probes describes the function's own requests to the candidate.
 type Probes struct {
 	// Count is the number of requests for each path before the first user's: 1 to 1,000, default 20.
-	Count int `json:"count,omitempty"`
+	Count int `json:"count,omitempty" default:"20" example:"20"`
 	// WatchCount is the number of requests for each path at every tick (five seconds) while the candidate takes traffic:
 	// 1 to 100, default 5. They find in seconds what metrics tell after minutes.
-	WatchCount int `json:"watchCount,omitempty"`
+	WatchCount int `json:"watchCount,omitempty" default:"5" example:"5"`
 	// Paths are what is requested, each beginning with a slash; at most 20, default "/".
-	Paths []string `json:"paths,omitempty"`
+	Paths []string `json:"paths,omitempty" default:"[\"/\"]" example:"[\"/\", \"/readyz\"]"`
 	// Status is the expected HTTP status: 200 to 599, default 200.
-	Status int `json:"status,omitempty"`
+	Status int `json:"status,omitempty" default:"200" example:"200"`
 	// LatencyMs is the longest that one answer may take: 1 to 30,000, default 2,000.
-	LatencyMs int `json:"latencyMs,omitempty"`
+	LatencyMs int `json:"latencyMs,omitempty" default:"2000" example:"2000"`
 }
 
 // Limits bounds what a candidate may do.
 type Limits struct {
 	// ErrorPercent is the highest share of failed requests (5xx answers and failed connections): 0.01 to 50, default 0.5.
-	ErrorPercent float64 `json:"errorPercent,omitempty"`
+	ErrorPercent float64 `json:"errorPercent,omitempty" default:"0.5" example:"0.5"`
 	// LatencyMs is the highest latency at the percentile, up to 60,000; 0 judges no latency.
-	LatencyMs int `json:"latencyMs,omitempty"`
+	LatencyMs int `json:"latencyMs,omitempty" default:"0" example:"500"`
 	// LatencyPercentile is 50 to 99.9, default 95.
-	LatencyPercentile float64 `json:"latencyPercentile,omitempty"`
+	LatencyPercentile float64 `json:"latencyPercentile,omitempty" default:"95" example:"99"`
 	// MinimumSamples is how many requests a step must have seen before its metrics can pass: 1 to 1,000,000, default 50.
 	// Fewer are unknown, never a pass.
-	MinimumSamples int `json:"minimumSamples,omitempty"`
+	MinimumSamples int `json:"minimumSamples,omitempty" default:"50" example:"50"`
 	// HealthyPercent is the lowest share of the candidate's targets that must stay healthy: 1 to 100, default 75.
-	HealthyPercent int `json:"healthyPercent,omitempty"`
+	HealthyPercent int `json:"healthyPercent,omitempty" default:"75" example:"75"`
 	// Failures is how many failed verdicts in a row are one too many: 1 to 20, default 2. Evidence that leaves no doubt (no
 	// healthy target, a failed ECS deployment, an alarm, an error rate far over its limit) needs no second.
-	Failures int `json:"failures,omitempty"`
+	Failures int `json:"failures,omitempty" default:"2" example:"2"`
 	// Unknowns is how many unknown verdicts in a row, one a tick of five seconds, are one too many: 1 to 720, default 36.
-	Unknowns int `json:"unknowns,omitempty"`
+	Unknowns int `json:"unknowns,omitempty" default:"36" example:"36"`
 }

@@ -1,0 +1,196 @@
+package stacks
+
+import (
+	"fmt"
+	"net/netip"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/penguinshop/delivery/components"
+	"github.com/penguinshop/delivery/shiftfn/rollout"
+)
+
+// longestName is the longest logical name among the resources of a role whose AWS names have a limit of 32 characters
+// (load balancers, target groups, connections).
+var longestName = map[string]string{
+	roleEnvironment: albComponent + "-" + string(rollout.Green),
+	roleShared:      pipelineComponent + "-source",
+}
+
+const (
+	awsShortName = 32
+	// autonamed is what Pulumi's autonaming adds: a dash and seven hexadecimal digits.
+	autonamed = 8
+)
+
+// retentions are the periods that CloudWatch Logs keeps log lines for, in days.
+var retentions = []int{1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653}
+
+// check finds what no single value shows: values that do not fit each other, and AWS's limits.
+func check(stack string, c *Config, p *problems) {
+	if !slices.Contains(retentions, c.LogRetentionDays) {
+		p.add("logRetentionDays", fmt.Sprintf("is %d, which is not a period that CloudWatch knows (%s)",
+			c.LogRetentionDays, strings.Trim(fmt.Sprint(retentions), "[]")), "30")
+	}
+	if !repositoryName.MatchString(c.EcrRepository) || len(c.EcrRepository) > 256 {
+		p.add("ecrRepository", fmt.Sprintf("is %q, which is not a name that ECR allows", c.EcrRepository), "penguinshop-dev")
+	}
+	if room := awsShortName - autonamed - 1 - len(longestName[c.Role]); longestName[c.Role] != "" && len(stack) > room {
+		p.add("role", fmt.Sprintf("the stack's name %q is too long: with it, AWS's limit of %d characters would be passed by %s-%s and Pulumi's %d more; "+
+			"a stack of role %s has a name of at most %d characters", stack, awsShortName, stack, longestName[c.Role], autonamed, c.Role, room), "")
+	}
+	switch c.Role {
+	case roleEnvironment:
+		checkEnvironment(c, p)
+	case roleShared:
+		checkShared(c, p)
+	}
+}
+
+var (
+	// repositoryName is ECR's own pattern.
+	repositoryName = regexp.MustCompile(`^(?:[a-z0-9]+(?:[._-][a-z0-9]+)*/)*[a-z0-9]+(?:[._-][a-z0-9]+)*$`)
+	// statusRange is a matcher of a target group: one status, a list or a range.
+	statusRange    = regexp.MustCompile(`^[2-4][0-9]{2}(?:[,-][2-4][0-9]{2})*$`)
+	certificate    = regexp.MustCompile(`^arn:aws[a-z-]*:acm:[a-z0-9-]+:[0-9]{12}:certificate/[0-9a-f-]+$`)
+	domainName     = regexp.MustCompile(`^(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}$`)
+	variableName   = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+	stageName      = regexp.MustCompile(`^[A-Za-z0-9.@_-]{1,80}$`)
+	gitHubName     = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9._-]+$`)
+	fullStackName  = regexp.MustCompile(`^[^/]+/[^/]+/[^/]+$`)
+	imageReference = regexp.MustCompile(`^[a-z0-9]+(?:[._:/-]+[a-zA-Z0-9]+)*(?:@sha256:[0-9a-f]{64})?$`)
+)
+
+func checkEnvironment(c *Config, p *problems) {
+	network, err := netip.ParsePrefix(c.Network.Cidr)
+	if err != nil || !network.Addr().Is4() || network.Bits() < 16 || network.Bits() > 24 || network.Masked() != network {
+		p.add("network.cidr", fmt.Sprintf("is %q, which is not an IPv4 network of /16 to /24", c.Network.Cidr), "10.0.0.0/16")
+	}
+	checkEntrance(c, p)
+	checkHealth(c.LoadBalancer.HealthCheck, p)
+	checkService(c.Service, p)
+	if c.Strategy == "rolling" {
+		return
+	}
+	if p.touched("rollout") {
+		return // the policy is not the one that is meant
+	}
+	if _, wrong := c.Rollout.Plan(); len(wrong) > 0 {
+		for _, w := range wrong {
+			p.add(w.Path, w.What, w.Example)
+		}
+	}
+}
+
+// reasonLength is how many characters a reason must have to be one.
+const reasonLength = 10
+
+func checkEntrance(c *Config, p *problems) {
+	switch {
+	case c.HTTPS == nil && len(strings.TrimSpace(c.InsecureHTTP)) < reasonLength && c.InsecureHTTP != "":
+		p.add("insecureHttp", fmt.Sprintf("is %q, which is not a reason that a person could judge", c.InsecureHTTP), `"no domain yet; test data only"`)
+	case c.HTTPS == nil && c.InsecureHTTP == "":
+		p.add("https", "is missing, and plain HTTP is refused unless penguinshop:insecureHttp says in words why it is acceptable",
+			`{"domain": "shop.example.com", "certificateArn": "arn:aws:acm:…"}, or insecureHttp: "no domain yet; test data only"`)
+	case c.HTTPS != nil && c.InsecureHTTP != "":
+		p.add("insecureHttp", "accepts plain HTTP, but https is configured: remove one of them", "")
+	}
+	if c.HTTPS != nil {
+		if c.HTTPS.Domain != "" && !domainName.MatchString(c.HTTPS.Domain) {
+			p.add("https.domain", fmt.Sprintf("is %q, which is not a domain name", c.HTTPS.Domain), "shop.example.com")
+		}
+		if c.HTTPS.CertificateArn != "" && !certificate.MatchString(c.HTTPS.CertificateArn) {
+			p.add("https.certificateArn", fmt.Sprintf("is %q, which is not the ARN of a certificate in ACM", c.HTTPS.CertificateArn),
+				"arn:aws:acm:eu-central-1:123456789012:certificate/01234567-89ab-cdef-0123-456789abcdef")
+		}
+	}
+	if len(c.LoadBalancer.IngressCidrs) == 0 {
+		p.add("loadBalancer.ingressCidrs", "is empty, so nobody could come in", `["0.0.0.0/0"]`)
+	}
+	for i, cidr := range c.LoadBalancer.IngressCidrs {
+		if network, err := netip.ParsePrefix(cidr); err != nil || !network.Addr().Is4() || network.Masked() != network {
+			p.add(fmt.Sprintf("loadBalancer.ingressCidrs[%d]", i), fmt.Sprintf("is %q, which is not an IPv4 network", cidr), "203.0.113.0/24")
+		}
+	}
+}
+
+func checkHealth(h HealthCheck, p *problems) {
+	if !strings.HasPrefix(h.Path, "/") || len(h.Path) > 1024 {
+		p.add("loadBalancer.healthCheck.path", fmt.Sprintf("is %q, which is not a path that begins with a slash", h.Path), "/readyz")
+	}
+	if !statusRange.MatchString(h.Status) {
+		p.add("loadBalancer.healthCheck.status", fmt.Sprintf("is %q, which is not a status, a list or a range of 200 to 499", h.Status), "200-299")
+	}
+	if h.TimeoutSeconds >= h.IntervalSeconds {
+		p.add("loadBalancer.healthCheck.timeoutSeconds",
+			fmt.Sprintf("is %d, which is not less than the interval of %d", h.TimeoutSeconds, h.IntervalSeconds), "5")
+	}
+}
+
+func checkService(s Service, p *problems) {
+	if err := (components.FargateSize{CPUUnits: s.CPU, MemoryMiB: s.MemoryMiB}).Validate(); err != nil {
+		p.add("service.cpu", fmt.Sprintf("is %d with memoryMiB %d: %v", s.CPU, s.MemoryMiB, err), "256 with memoryMiB 512")
+	}
+	if s.Minimum > s.Maximum {
+		p.add("service.maximum", fmt.Sprintf("is %d, which is less than the minimum of %d", s.Maximum, s.Minimum), fmt.Sprint(2*s.Minimum))
+	}
+	if !imageReference.MatchString(s.PlaceholderImage) {
+		p.add("service.placeholderImage", fmt.Sprintf("is %q, which is not an image's name", s.PlaceholderImage), "ghcr.io/stefanprodan/podinfo:6.9.1")
+	}
+	for name := range s.Environment {
+		switch {
+		case !variableName.MatchString(name):
+			p.add("service.environment."+name, "is not a name that an environment variable can have", "LOG_LEVEL")
+		case slices.Contains(ownVariables, name):
+			p.add("service.environment."+name, "is set by the program itself: remove it", "")
+		}
+	}
+}
+
+func checkShared(c *Config, p *problems) {
+	if len(c.Environments) == 0 {
+		p.add("environments", "is empty; a pipeline delivers to one environment at least", `[{"name": "dev"}]`)
+	}
+	seen := map[string]int{}
+	for i, e := range c.Environments {
+		at := fmt.Sprintf("environments[%d]", i)
+		lower := strings.ToLower(e.Name)
+		switch first, twice := seen[lower]; {
+		case e.Name == "":
+			continue // fill has said so
+		case !stageName.MatchString(e.Name):
+			p.add(at+".name", fmt.Sprintf("is %q; a stage's name has letters, digits and . @ _ - only", e.Name), "dev")
+		case lower == "source" || lower == "build":
+			p.add(at+".name", fmt.Sprintf("is %q, which is the name of another stage", e.Name), "dev")
+		case twice:
+			p.add(at+".name", fmt.Sprintf("is %q, which environments[%d] has already", e.Name, first), "each environment once")
+		}
+		if _, twice := seen[lower]; !twice {
+			seen[lower] = i
+		}
+		if e.Stack != "" && !fullStackName.MatchString(e.Stack) {
+			p.add(at+".stack", fmt.Sprintf("is %q, which is not organization/project/stack", e.Stack), "acme/penguinshop/dev")
+		}
+	}
+	if !gitHubName.MatchString(c.Source.Repository) {
+		p.add("source.repository", fmt.Sprintf("is %q, which is not owner/name", c.Source.Repository), "penguinshop/delivery")
+	}
+	if c.Source.Branch == "" || strings.ContainsAny(c.Source.Branch, " ~^:?*[\\") {
+		p.add("source.branch", fmt.Sprintf("is %q, which is not a branch's name", c.Source.Branch), "main")
+	}
+	// CodePipeline allows eight patterns for each kind of filter.
+	if len(c.Source.Paths) == 0 || len(c.Source.Paths) > 8 {
+		p.add("source.paths", fmt.Sprintf("has %d patterns; CodePipeline allows 1 to 8", len(c.Source.Paths)), `["app/**"]`)
+	}
+	if clean := path.Clean(c.Build.Buildspec); clean != c.Build.Buildspec || strings.HasPrefix(clean, "/") || strings.HasPrefix(clean, "..") || clean == "." {
+		p.add("build.buildspec", fmt.Sprintf("is %q, which is not a path inside the repository", c.Build.Buildspec), "app/buildspec.yml")
+	}
+	if !imageReference.MatchString(c.Build.BaseImage) {
+		p.add("build.baseImage", fmt.Sprintf("is %q, which is not an image's name", c.Build.BaseImage), "public.ecr.aws/docker/library/node:24-slim")
+	}
+	if c.Build.Image == "" {
+		p.add("build.image", "is empty", "aws/codebuild/amazonlinux-aarch64-standard:3.0")
+	}
+}

@@ -1,0 +1,218 @@
+package stacks
+
+import (
+	"crypto/rand"
+	"fmt"
+	"maps"
+
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"github.com/penguinshop/delivery/components"
+	"github.com/penguinshop/delivery/contract"
+)
+
+// The components' names in an environment, short because some of AWS's names are.
+const (
+	networkComponent = "network"
+	albComponent     = "web"
+	ecsComponent     = "app"
+	alarmsComponent  = "alarms"
+	shiftComponent   = "shift"
+)
+
+const (
+	// containerName and containerPort are the app's; its image definitions name the container.
+	containerName = "app"
+	containerPort = 8080
+	// stopSeconds lets the app, which gives itself 25 seconds, finish and log before ECS kills it.
+	stopSeconds   = 30
+	previewHeader = "X-Penguinshop-Preview"
+)
+
+// ownVariables are the container's environment variables that the program sets. PODINFO_PORT is for the placeholder image
+// alone; the app does not know it.
+var ownVariables = []string{components.ColourVariable, "PORT", "PODINFO_PORT"}
+
+// environment declares one environment and exports what the contract promises.
+func environment(ctx *pulumi.Context, c Config, archive Archive) error {
+	region, err := aws.GetRegion(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("the AWS region: %w", err)
+	}
+	account, err := aws.GetCallerIdentity(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("the AWS account: %w", err)
+	}
+	place, err := network(ctx, c.Network)
+	if err != nil {
+		return err
+	}
+	blueGreen := c.Strategy == contract.BlueGreen
+	alb, err := loadBalancer(ctx, c, place, !blueGreen)
+	if err != nil {
+		return err
+	}
+	service, err := tasks(ctx, c, place, alb, region.Name)
+	if err != nil {
+		return err
+	}
+	watch := &components.HealthAlarmsArgs{
+		LoadBalancerSuffix: alb.LoadBalancerSuffix, Blue: alb.Blue.Suffix,
+		ErrorsPerMinute: c.Alarms.ErrorsPerMinute, LatencyMs: c.Alarms.LatencyMs,
+	}
+	if blueGreen {
+		watch.Green = alb.Green.Suffix
+	}
+	alarms, err := components.NewHealthAlarms(ctx, alarmsComponent, watch)
+	if err != nil {
+		return err
+	}
+	outputs := contract.Environment{
+		Environment:           pulumi.String(ctx.Stack()),
+		Region:                pulumi.String(region.Name),
+		AccountID:             pulumi.String(account.AccountId),
+		Strategy:              c.Strategy,
+		URL:                   alb.URL,
+		ClusterName:           service.ClusterName,
+		ClusterArn:            service.ClusterArn,
+		ContainerName:         pulumi.String(containerName),
+		BlueServiceName:       service.Blue.ServiceName,
+		BlueTaskDefinitionArn: service.Blue.TaskDefinitionArn,
+		TaskRoleArn:           service.TaskRoleArn,
+		ExecutionRoleArn:      service.ExecutionRoleArn,
+		LoadBalancerArn:       alb.LoadBalancerArn,
+		ListenerArn:           alb.ListenerArn,
+		BlueTargetGroupArn:    alb.Blue.Arn,
+		LogGroupName:          service.LogGroupName,
+	}
+	if blueGreen {
+		shift, err := trafficShift(ctx, c, alb, service, alarms, archive)
+		if err != nil {
+			return err
+		}
+		plan, _ := c.Rollout.Plan() // read has checked it
+		outputs.GreenServiceName = service.Green.ServiceName
+		outputs.GreenTaskDefinitionArn = service.Green.TaskDefinitionArn
+		outputs.GreenTargetGroupArn = alb.Green.Arn
+		outputs.PreviewRuleArn = alb.PreviewRuleArn
+		outputs.PreviewHeaderName = pulumi.String(alb.PreviewHeader)
+		outputs.PreviewParameterName = alb.PreviewParameterName
+		outputs.ShiftFunctionName = shift.FunctionName
+		outputs.ShiftFunctionArn = shift.FunctionArn
+		outputs.ShiftPlan = pulumi.String(plan.String())
+	}
+	return contract.Export(ctx, outputs)
+}
+
+func loadBalancer(ctx *pulumi.Context, c Config, place *place, singleSide bool) (*components.BlueGreenAlb, error) {
+	args := &components.BlueGreenAlbArgs{
+		VpcID: place.vpc, Subnets: place.public, Port: containerPort,
+		IngressCidrs: c.LoadBalancer.IngressCidrs,
+		SingleSide:   singleSide,
+		HealthCheck: components.HealthCheck{
+			Path: c.LoadBalancer.HealthCheck.Path, Status: c.LoadBalancer.HealthCheck.Status,
+			IntervalSeconds: c.LoadBalancer.HealthCheck.IntervalSeconds, TimeoutSeconds: c.LoadBalancer.HealthCheck.TimeoutSeconds,
+			HealthyCount: c.LoadBalancer.HealthCheck.HealthyCount, UnhealthyCount: c.LoadBalancer.HealthCheck.UnhealthyCount,
+		},
+		DeregistrationDelaySeconds: c.LoadBalancer.DeregistrationDelaySeconds,
+		IdleTimeoutSeconds:         c.LoadBalancer.IdleTimeoutSeconds,
+		DeletionProtection:         c.LoadBalancer.DeletionProtection,
+	}
+	if c.HTTPS != nil {
+		args.CertificateArn, args.Domain = pulumi.String(c.HTTPS.CertificateArn), c.HTTPS.Domain
+	}
+	if !singleSide {
+		// A value for the case that this is the first `up`; afterwards the parameter's own value stands. A value from here
+		// needs no further provider, and the component stays free of chance.
+		args.PreviewHeader, args.PreviewSecret = previewHeader, pulumi.String(rand.Text())
+	}
+	return components.NewBlueGreenAlb(ctx, albComponent, args)
+}
+
+func tasks(
+	ctx *pulumi.Context, c Config, place *place, alb *components.BlueGreenAlb, region string,
+) (*components.EcsEnvironment, error) {
+	side := func(group *components.TargetGroup) *components.EcsSideArgs {
+		if group == nil {
+			return nil
+		}
+		return &components.EcsSideArgs{
+			TargetGroupArn: group.Arn,
+			RequestLabel:   pulumi.Sprintf("%s/%s", alb.LoadBalancerSuffix, group.Suffix),
+		}
+	}
+	port := fmt.Sprint(containerPort)
+	told := map[string]string{"PORT": port, "PODINFO_PORT": port}
+	maps.Copy(told, c.Service.Environment)
+	return components.NewEcsEnvironment(ctx, ecsComponent, &components.EcsEnvironmentArgs{
+		Family:         ctx.Project() + "-" + ctx.Stack(),
+		Region:         region,
+		Repository:     c.EcrRepository,
+		Subnets:        place.tasks,
+		PublicIP:       place.publicTasks,
+		SecurityGroups: pulumi.StringArray{alb.TaskSecurityGroupID},
+		Blue:           side(alb.Blue),
+		Green:          side(alb.Green),
+		Container: components.Container{
+			Name: containerName, Image: c.Service.PlaceholderImage, Port: containerPort,
+			Environment: told, StopSeconds: stopSeconds,
+		},
+		Size:         components.FargateSize{CPUUnits: c.Service.CPU, MemoryMiB: c.Service.MemoryMiB},
+		Architecture: map[string]string{"arm64": "ARM64", "x86_64": "X86_64"}[c.Service.Architecture],
+		Scaling: components.Scaling{
+			Minimum: c.Service.Minimum, Maximum: c.Service.Maximum,
+			CPUPercent: c.Service.CPUPercent, RequestsPerTarget: c.Service.RequestsPerTarget,
+		},
+		SpotPercent:        c.Service.SpotPercent,
+		HealthGraceSeconds: c.Service.HealthGraceSeconds,
+		ContainerInsights:  c.Service.ContainerInsights,
+		LogRetentionDays:   c.LogRetentionDays,
+		ExecuteCommand:     c.Service.ExecuteCommand,
+	})
+}
+
+func trafficShift(
+	ctx *pulumi.Context, c Config, alb *components.BlueGreenAlb, service *components.EcsEnvironment,
+	alarms *components.HealthAlarms, archive Archive,
+) (*components.TrafficShift, error) {
+	code, err := archive(ctx.Context(), directory(ctx))
+	if err != nil {
+		return nil, err
+	}
+	side := func(s *components.ColourService, group *components.TargetGroup) components.TrafficSide {
+		return components.TrafficSide{
+			ServiceName: s.ServiceName, ServiceArn: s.ServiceArn, TaskDefinitionArn: s.TaskDefinitionArn, TargetGroupArn: group.Arn,
+		}
+	}
+	return components.NewTrafficShift(ctx, shiftComponent, &components.TrafficShiftArgs{
+		Environment:          ctx.Stack(),
+		FunctionName:         fmt.Sprintf("%s-%s-%s", ctx.Project(), ctx.Stack(), shiftComponent),
+		Code:                 code,
+		Policy:               c.Rollout,
+		ClusterName:          service.ClusterName,
+		ClusterArn:           service.ClusterArn,
+		ContainerName:        containerName,
+		ApplicationLogName:   service.LogGroupName,
+		ApplicationLogArn:    service.LogGroupArn,
+		URL:                  alb.URL,
+		LoadBalancerArn:      alb.LoadBalancerArn,
+		ListenerArn:          alb.ListenerArn,
+		PreviewRuleArn:       alb.PreviewRuleArn,
+		PreviewHeader:        alb.PreviewHeader,
+		PreviewParameterName: alb.PreviewParameterName,
+		PreviewParameterArn:  alb.PreviewParameterArn,
+		Blue:                 side(service.Blue, alb.Blue),
+		Green:                side(service.Green, alb.Green),
+		Alarms:               alarms.Arns,
+		LogRetentionDays:     c.LogRetentionDays,
+	})
+}
+
+// directory is the project's folder.
+func directory(ctx *pulumi.Context) string {
+	if dir := ctx.RootDirectory(); dir != "" {
+		return dir
+	}
+	return "."
+}

@@ -1,0 +1,72 @@
+package stacks
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"github.com/penguinshop/delivery/components"
+	"github.com/penguinshop/delivery/contract"
+)
+
+const pipelineComponent = "delivery"
+
+// shared declares the images and the pipeline, which it joins to the environments by what they promise.
+func shared(ctx *pulumi.Context, c Config) error {
+	environments, err := targets(ctx, c.Environments)
+	if err != nil {
+		return err
+	}
+	pipeline, err := components.NewDeliveryPipeline(ctx, pipelineComponent, &components.DeliveryPipelineArgs{
+		Repository: components.Repository{
+			Name: c.EcrRepository, UntaggedDays: c.Image.UntaggedDays, ForceDelete: c.Image.ForceDelete,
+		},
+		Source: components.Source{Repository: c.Source.Repository, Branch: c.Source.Branch, Paths: c.Source.Paths},
+		Build: components.Build{
+			Buildspec: c.Build.Buildspec, BaseImage: c.Build.BaseImage, Image: c.Build.Image,
+			ComputeType: c.Build.Compute, Minutes: c.Build.Minutes,
+		},
+		Environments:     environments,
+		ApprovalMinutes:  c.Approval.Minutes,
+		DeployMinutes:    c.Deploy.Minutes,
+		LogRetentionDays: c.LogRetentionDays,
+	})
+	if err != nil {
+		return err
+	}
+	ctx.Export("pipelineName", pipeline.PipelineName)
+	ctx.Export("pipelineArn", pipeline.PipelineArn)
+	ctx.Export("repositoryUrl", pipeline.RepositoryURL)
+	ctx.Export("buildProjectName", pipeline.BuildProjectName)
+	ctx.Export("artifactBucketName", pipeline.BucketName)
+	// The handshake with GitHub is finished by a person, who looks for the connection by this.
+	ctx.Export("connectionArn", pipeline.ConnectionArn)
+	return nil
+}
+
+// targets reads every environment's outputs. What is wrong with any of them is told at once.
+func targets(ctx *pulumi.Context, listed []Target) ([]components.DeliveryEnvironment, error) {
+	var environments []components.DeliveryEnvironment
+	var problems []error
+	for i, t := range listed {
+		stack := t.Stack
+		if stack == "" {
+			stack = fmt.Sprintf("%s/%s/%s", ctx.Organization(), ctx.Project(), t.Name)
+		}
+		outputs, err := contract.Read(ctx, stack)
+		if err == nil && outputs.Strategy != t.Strategy {
+			err = &ConfigError{Stack: ctx.Stack(), Problems: []Problem{{
+				Path:    fmt.Sprintf("%s:environments[%d].strategy", ctx.Project(), i),
+				What:    fmt.Sprintf("is %s, but the stack %s was brought up with %s", t.Strategy, stack, outputs.Strategy),
+				Example: outputs.Strategy,
+			}}}
+		}
+		if err != nil {
+			problems = append(problems, err)
+			continue
+		}
+		environments = append(environments, components.DeliveryEnvironment{Name: t.Name, Approval: t.Approval, Outputs: outputs})
+	}
+	return environments, errors.Join(problems...)
+}
