@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
 )
 
 const (
@@ -64,8 +65,9 @@ func Dead() ([]*Folder, error) {
 	}
 	var dead []*Folder
 	for _, entry := range entries {
-		if strings.HasPrefix(entry.Name(), making) {
-			continue
+		if info, err := entry.Info(); err != nil ||
+			strings.HasPrefix(entry.Name(), making) && time.Since(info.ModTime()) < time.Minute {
+			continue // another run is making it at this moment
 		}
 		path := filepath.Join(home, entry.Name())
 		if lock, err := hold(path); err == nil {
