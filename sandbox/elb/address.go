@@ -1,0 +1,104 @@
+package elb
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+)
+
+// portsTried is how many ports after the preferred one are tried before any free one is taken.
+const portsTried = 100
+
+// open serves a new listener on the next port. The caller holds the lock.
+func (s *Service) open(l *listener) error {
+	if s.options.FirstPort == 0 {
+		return l.listen(0)
+	}
+	if s.options.FixedPorts {
+		err := l.listen(s.nextPort)
+		if err == nil {
+			s.nextPort++
+		}
+		return err
+	}
+	for last := s.nextPort + portsTried; s.nextPort < last && s.nextPort <= 65535; {
+		s.nextPort++
+		if err := l.listen(s.nextPort - 1); !errors.Is(err, ErrPortInUse) {
+			return err
+		}
+	}
+	return l.listen(0)
+}
+
+// Address returns the loopback address, 127.0.0.1:N, on which the load balancer's listener of the declared port is served.
+// It is empty where there is none.
+func (s *Service) Address(loadBalancerARN string, port int) string {
+	s.mu.Lock()
+	lb := s.loadBalancers[loadBalancerARN]
+	s.mu.Unlock()
+	if local, ok := s.localPort(lb, port); ok {
+		return net.JoinHostPort("127.0.0.1", strconv.Itoa(local))
+	}
+	return ""
+}
+
+func (s *Service) localPort(lb *loadBalancer, port int) (int, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, l := range s.listeners {
+		if l.loadBalancer == lb && l.port == port {
+			return l.local, true
+		}
+	}
+	return 0, false
+}
+
+// DialContext connects to a load balancer by its DNS name and declared port. Other addresses are refused: nothing that uses
+// it can leave the sandbox.
+func (s *Service) DialContext(ctx context.Context, _, address string) (net.Conn, error) {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, err
+	}
+	number, err := strconv.Atoi(port)
+	if err != nil {
+		return nil, fmt.Errorf("the port of %s: %w", address, err)
+	}
+	s.mu.Lock()
+	var named *loadBalancer
+	for _, lb := range s.loadBalancers {
+		if strings.EqualFold(aws.ToString(lb.DNSName), host) {
+			named = lb
+		}
+	}
+	names := make([]string, 0, len(s.loadBalancers))
+	for lb := range maps.Values(s.loadBalancers) {
+		names = append(names, aws.ToString(lb.DNSName))
+	}
+	s.mu.Unlock()
+	if named == nil {
+		slices.Sort(names)
+		return nil, fmt.Errorf("%s is not the name of a load balancer in the sandbox: there are %s", host, strings.Join(names, ", "))
+	}
+	local, ok := s.localPort(named, number)
+	if !ok {
+		return nil, fmt.Errorf("the load balancer %s has no listener on port %d", host, number)
+	}
+	return (&net.Dialer{}).DialContext(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(local)))
+}
+
+// Client returns an HTTP client for which the load balancers' DNS names resolve, and no other names. It trusts the
+// certificates of their HTTPS listeners. Its idle connections are the caller's to close.
+func (s *Service) Client() *http.Client {
+	return &http.Client{Transport: &http.Transport{
+		DialContext: s.DialContext, TLSClientConfig: s.authority.client(), MaxIdleConnsPerHost: 256, IdleConnTimeout: pooled,
+	}}
+}
