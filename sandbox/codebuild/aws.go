@@ -1,6 +1,7 @@
 package codebuild
 
 import (
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -25,8 +26,8 @@ const (
 // awsCLI answers the few AWS commands that a build of this project needs, in the words of the AWS command line, from the
 // sandbox's registry.
 type awsCLI struct {
-	registry, password string
-	stdout, stderr     io.Writer
+	registry       string
+	stdout, stderr io.Writer
 }
 
 // awsArguments are the parsed arguments after "aws <service> <operation>".
@@ -50,7 +51,8 @@ func (c *awsCLI) run(args []string) int {
 	}
 	switch operation {
 	case "ecr get-login-password":
-		fmt.Fprintln(c.stdout, c.password)
+		// A token as good as any: the sandbox's registry asks nobody who they are.
+		fmt.Fprintln(c.stdout, rand.Text())
 		return 0
 	case "ecr describe-images":
 		details, err := c.describeImages(parsed)

@@ -34,12 +34,11 @@ type Config struct {
 	Region string
 	// Registry is the host:port of the registry that a build's aws answers for, over plain HTTP.
 	Registry string
-	// RegistryPassword is what a build's aws ecr get-login-password prints.
-	RegistryPassword string
 	// InstallDocker writes an executable called docker into a folder: a container engine's InstallCLI.
 	InstallDocker func(dir string) error
-	// Variables replace variables of that name in every build: what the sandbox stands in for, such as the base image.
-	Variables map[string]string
+	// StandIn gives the value that a build finds in a declared variable: another one where the declared value names something
+	// beyond this machine, such as a repository or a base image. Nil leaves all as declared.
+	StandIn func(ctx context.Context, name, declared string) (string, error)
 }
 
 // Service holds the declared projects. Its methods may be called concurrently.
@@ -109,9 +108,14 @@ func (s *Service) Build(ctx context.Context, in codepipeline.Build) (_ codepipel
 		"CODEBUILD_BUILD_ID":     built.ID,
 		"CODEBUILD_BUILD_NUMBER": strconv.Itoa(number),
 	})
-	for _, variables := range []map[string]string{spec.variables, project.variables, in.Environment, s.config.Variables} {
-		maps.Copy(env, variables)
+	variables := map[string]string{}
+	for _, outranking := range []map[string]string{spec.variables, project.variables, in.Environment} {
+		maps.Copy(variables, outranking)
 	}
+	if err := s.standIn(ctx, variables); err != nil {
+		return built, fmt.Errorf("build of %s: %w", project.name, err)
+	}
+	maps.Copy(env, variables)
 
 	ctx, cancel := context.WithTimeoutCause(ctx, project.timeout, fmt.Errorf("%w after %s, the project's buildTimeout", ErrTimedOut, project.timeout))
 	defer cancel()
@@ -176,6 +180,22 @@ func (s *Service) prepare(temp string, p *project, in codepipeline.Build) (envir
 		"CODEBUILD_START_TIME":              strconv.FormatInt(time.Now().UnixMilli(), 10),
 	})
 	return env, errors.Join(linkNPM(folder("home")), s.installTools(folder("tools"), p.privileged))
+}
+
+// standIn replaces the values that the sandbox stands in for.
+func (s *Service) standIn(ctx context.Context, variables map[string]string) error {
+	if s.config.StandIn == nil {
+		return nil
+	}
+	var problems []error
+	for _, name := range slices.Sorted(maps.Keys(variables)) {
+		value, err := s.config.StandIn(ctx, name, variables[name])
+		if err != nil {
+			problems = append(problems, fmt.Errorf("variable %s: %w", name, err))
+		}
+		variables[name] = value
+	}
+	return errors.Join(problems...)
 }
 
 // Providers are the resource types that the service stands behind.

@@ -31,11 +31,30 @@ func environment(w *world) map[string]string {
 
 func TestAVariableOfTheActionOutranksTheProjectsAndThatTheBuildspecs(t *testing.T) {
 	w := newWorld(t, printEnvironment, variables(map[string]string{"B": "project", "C": "project", "D": "project"}),
-		configured(func(c *codebuild.Config) { c.Variables = map[string]string{"D": "sandbox"} }))
-	w.in.Environment = map[string]string{"C": "action", "D": "action"}
+		configured(func(c *codebuild.Config) {
+			c.StandIn = func(_ context.Context, name, declared string) (string, error) {
+				if name == "D" {
+					return "instead of the " + declared, nil
+				}
+				return declared, nil
+			}
+		}))
+	w.in.Environment = map[string]string{"C": "action", "D": "action's"}
 	w.mustBuild()
 	env := environment(w)
-	assert.Equal(t, []string{"buildspec", "project", "action", "sandbox"}, []string{env["A"], env["B"], env["C"], env["D"]})
+	assert.Equal(t, []string{"buildspec", "project", "action", "instead of the action's"}, []string{env["A"], env["B"], env["C"], env["D"]})
+}
+
+func TestABuildWhoseStandInsFailDoesNotBegin(t *testing.T) {
+	w := newWorld(t, printEnvironment, configured(func(c *codebuild.Config) {
+		c.StandIn = func(_ context.Context, name, _ string) (string, error) {
+			return "", errors.New("no stand-in for " + name)
+		}
+	}))
+	_, err := w.build()
+	assert.ErrorContains(t, err, "variable A: no stand-in for A")
+	assert.ErrorContains(t, err, "variable D: no stand-in for D")
+	assert.Empty(t, w.log())
 }
 
 func TestABuildIsToldWhatCodeBuildTells(t *testing.T) {

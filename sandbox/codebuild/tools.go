@@ -11,14 +11,13 @@ import (
 const (
 	toolVariable     = "SANDBOX_TOOL"
 	registryVariable = "SANDBOX_REGISTRY"
-	passwordVariable = "SANDBOX_REGISTRY_PASSWORD"
 )
 
 // RunTool runs this process as the aws command of a build, if that is what it was started as, and does not return then. A
 // program that has a Service calls it first of all, because the builds start that very program again under the name of aws.
 func RunTool() {
 	if os.Getenv(toolVariable) == "aws" {
-		cli := awsCLI{registry: os.Getenv(registryVariable), password: os.Getenv(passwordVariable), stdout: os.Stdout, stderr: os.Stderr}
+		cli := awsCLI{registry: os.Getenv(registryVariable), stdout: os.Stdout, stderr: os.Stderr}
 		os.Exit(cli.run(os.Args[1:]))
 	}
 }
@@ -29,8 +28,7 @@ func (s *Service) installTools(dir string, privileged bool) error {
 	if err != nil {
 		return fmt.Errorf("find this program, to run it as a build's aws: %w", err)
 	}
-	aws := fmt.Sprintf("#!/bin/sh\n%s=aws %s=%s %s=%s exec %s \"$@\"\n",
-		toolVariable, registryVariable, quote(s.config.Registry), passwordVariable, quote(s.config.RegistryPassword), quote(self))
+	aws := fmt.Sprintf("#!/bin/sh\n%s=aws %s=%s exec %s \"$@\"\n", toolVariable, registryVariable, quote(s.config.Registry), quote(self))
 	if err := writeProgram(dir, "aws", aws); err != nil {
 		return err
 	}
