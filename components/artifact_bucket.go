@@ -16,7 +16,7 @@ const artifactDays = 90
 
 // bucket declares it: encrypted, versioned (CodePipeline needs that), private, over TLS only. It may be deleted with what is
 // in it, because every artifact can be made again from its commit.
-func (c *DeliveryPipeline) bucket(ctx *pulumi.Context, name string) (*artifactBucket, error) {
+func (c *DeliveryPipeline) bucket(ctx *pulumi.Context, name string, key pulumi.StringInput) (*artifactBucket, error) {
 	bucket, err := s3.NewBucketV2(ctx, name+"-artifacts", &s3.BucketV2Args{ForceDestroy: pulumi.Bool(true)}, pulumi.Parent(c))
 	if err != nil {
 		return nil, err
@@ -34,7 +34,7 @@ func (c *DeliveryPipeline) bucket(ctx *pulumi.Context, name string) (*artifactBu
 		Rules: s3.BucketServerSideEncryptionConfigurationV2RuleArray{&s3.BucketServerSideEncryptionConfigurationV2RuleArgs{
 			BucketKeyEnabled: pulumi.Bool(true),
 			ApplyServerSideEncryptionByDefault: &s3.BucketServerSideEncryptionConfigurationV2RuleApplyServerSideEncryptionByDefaultArgs{
-				SseAlgorithm: pulumi.String("aws:kms"),
+				SseAlgorithm: pulumi.String("aws:kms"), KmsMasterKeyId: optional(key),
 			},
 		}},
 	}, inside); err != nil {

@@ -37,6 +37,8 @@ type DeliveryPipelineArgs struct {
 	// DeployMinutes bounds the ECS action, 1 to 60 (AWS).
 	DeployMinutes    int
 	LogRetentionDays int
+	// KeyArn is the key that artifacts and logs rest under; nil means AWS's own keys.
+	KeyArn pulumi.StringInput
 }
 
 // Repository is the ECR repository of the images.
@@ -46,7 +48,7 @@ type Repository struct {
 	Name string
 	// UntaggedDays is after how many days an image without a tag expires.
 	UntaggedDays int
-	// ForceDelete lets `pulumi destroy` delete a repository that holds images.
+	// ForceDelete gives up the repository's protection, and lets `pulumi destroy` delete it with the images in it.
 	ForceDelete bool
 }
 
@@ -112,7 +114,7 @@ func NewDeliveryPipeline(
 	if err != nil {
 		return nil, err
 	}
-	bucket, err := c.bucket(ctx, name)
+	bucket, err := c.bucket(ctx, name, args.KeyArn)
 	if err != nil {
 		return nil, err
 	}
@@ -133,14 +135,16 @@ func NewDeliveryPipeline(
 	if err != nil {
 		return nil, err
 	}
+	store := &codepipeline.PipelineArtifactStoreArgs{Type: pulumi.String("S3"), Location: bucket.Bucket}
+	if args.KeyArn != nil {
+		store.EncryptionKey = &codepipeline.PipelineArtifactStoreEncryptionKeyArgs{Id: args.KeyArn, Type: pulumi.String("KMS")}
+	}
 	pipeline, err := codepipeline.NewPipeline(ctx, name+"-pipeline", &codepipeline.PipelineArgs{
 		RoleArn:      own.Arn,
 		PipelineType: pulumi.String("V2"),
 		// A newer commit overtakes one that still waits in front of a stage; each stage has one delivery at a time.
-		ExecutionMode: pulumi.String("SUPERSEDED"),
-		ArtifactStores: codepipeline.PipelineArtifactStoreArray{&codepipeline.PipelineArtifactStoreArgs{
-			Type: pulumi.String("S3"), Location: bucket.Bucket,
-		}},
+		ExecutionMode:  pulumi.String("SUPERSEDED"),
+		ArtifactStores: codepipeline.PipelineArtifactStoreArray{store},
 		Triggers: codepipeline.PipelineTriggerArray{&codepipeline.PipelineTriggerArgs{
 			ProviderType: pulumi.String("CodeStarSourceConnection"),
 			GitConfiguration: &codepipeline.PipelineTriggerGitConfigurationArgs{
@@ -179,7 +183,8 @@ func (c *DeliveryPipeline) repository(ctx *pulumi.Context, name string, args Rep
 			EncryptionType: pulumi.String("AES256"),
 		}},
 		ForceDelete: pulumi.Bool(args.ForceDelete),
-	}, pulumi.Parent(c))
+		// Every environment runs images from here, so one wrong command must not delete it.
+	}, pulumi.Parent(c), pulumi.Protect(!args.ForceDelete))
 	if err != nil {
 		return nil, err
 	}
@@ -199,23 +204,24 @@ func (c *DeliveryPipeline) build(
 	ctx *pulumi.Context, name string, args *DeliveryPipelineArgs, repository *ecr.Repository, bucket *artifactBucket,
 ) (*codebuild.Project, error) {
 	logs, err := cloudwatch.NewLogGroup(ctx, name+"-build", &cloudwatch.LogGroupArgs{
-		RetentionInDays: pulumi.Int(args.LogRetentionDays),
+		RetentionInDays: pulumi.Int(args.LogRetentionDays), KmsKeyId: optional(args.KeyArn),
 	}, pulumi.Parent(c))
 	if err != nil {
 		return nil, err
 	}
 	own, err := role(ctx, name+"-build", "What a build may do", Statement{
 		Services: []string{"codebuild.amazonaws.com"},
-	}, buildPolicy(bucket.Arn, repository.Arn, logs.Arn), c)
+	}, buildPolicy(args, bucket.Arn, repository.Arn, logs.Arn), c)
 	if err != nil {
 		return nil, err
 	}
 	project, err := codebuild.NewProject(ctx, name+"-build", &codebuild.ProjectArgs{
-		Description:  pulumi.String("Tests the app, builds its image once and hands on its digest"),
-		ServiceRole:  own.Arn,
-		BuildTimeout: pulumi.Int(args.Build.Minutes),
-		Source:       &codebuild.ProjectSourceArgs{Type: pulumi.String("CODEPIPELINE"), Buildspec: pulumi.String(args.Build.Buildspec)},
-		Artifacts:    &codebuild.ProjectArtifactsArgs{Type: pulumi.String("CODEPIPELINE")},
+		Description:   pulumi.String("Tests the app, builds its image once and hands on its digest"),
+		ServiceRole:   own.Arn,
+		BuildTimeout:  pulumi.Int(args.Build.Minutes),
+		EncryptionKey: optional(args.KeyArn),
+		Source:        &codebuild.ProjectSourceArgs{Type: pulumi.String("CODEPIPELINE"), Buildspec: pulumi.String(args.Build.Buildspec)},
+		Artifacts:     &codebuild.ProjectArtifactsArgs{Type: pulumi.String("CODEPIPELINE")},
 		Environment: &codebuild.ProjectEnvironmentArgs{
 			Type:           pulumi.String("ARM_CONTAINER"),
 			Image:          pulumi.String(args.Build.Image),

@@ -58,6 +58,8 @@ type EcsEnvironmentArgs struct {
 	ContainerInsights string
 	// LogRetentionDays is one of the periods that CloudWatch knows.
 	LogRetentionDays int
+	// KeyArn is the key that the log rests under; nil means CloudWatch's own.
+	KeyArn pulumi.StringInput
 	// ExecuteCommand lets an operator open a shell in a task (ECS Exec). It keeps the root file system writable.
 	ExecuteCommand bool
 }
@@ -126,7 +128,7 @@ func NewEcsEnvironment(ctx *pulumi.Context, name string, args *EcsEnvironmentArg
 		return nil, err
 	}
 	logs, err := cloudwatch.NewLogGroup(ctx, name+"-log", &cloudwatch.LogGroupArgs{
-		RetentionInDays: pulumi.Int(args.LogRetentionDays),
+		RetentionInDays: pulumi.Int(args.LogRetentionDays), KmsKeyId: optional(args.KeyArn),
 	}, pulumi.Parent(c))
 	if err != nil {
 		return nil, err

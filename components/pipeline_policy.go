@@ -82,12 +82,12 @@ func pipelinePolicy(args *DeliveryPipelineArgs, bucket, connection, project pulu
 	if len(functions) > 0 {
 		policy = append(policy, Statement{Actions: []string{"lambda:InvokeFunction"}, Resources: functions})
 	}
-	return policy
+	return append(policy, useKey(args.KeyArn)...)
 }
 
 // buildPolicy allows a build its log, its artifacts and its one repository.
-func buildPolicy(bucket, repository, logs pulumi.StringInput) Policy {
-	return Policy{
+func buildPolicy(args *DeliveryPipelineArgs, bucket, repository, logs pulumi.StringInput) Policy {
+	return append(Policy{
 		bucketState(bucket),
 		objects(bucket),
 		{
@@ -107,7 +107,7 @@ func buildPolicy(bucket, repository, logs pulumi.StringInput) Policy {
 			},
 			Resources: []pulumi.StringInput{repository},
 		},
-	}
+	}, useKey(args.KeyArn)...)
 }
 
 // renamed is an ARN with another service in it.

@@ -23,6 +23,8 @@ type Statement struct {
 	Resources []pulumi.StringInput
 	// Services are the AWS services that a resource's or a role's own policy trusts, such as "lambda.amazonaws.com".
 	Services []string
+	// Accounts are the AWS accounts, by their numbers, that a resource's own policy trusts.
+	Accounts []string
 	// Everybody stands for the principal "*", which only a Deny may name.
 	Everybody  bool
 	Conditions []Condition
@@ -128,6 +130,8 @@ func (p Policy) render(values []any) (string, error) {
 		switch {
 		case s.Everybody:
 			out.Principal = "*"
+		case len(s.Accounts) > 0:
+			out.Principal = map[string][]string{"AWS": s.Accounts}
 		case len(s.Services) > 0:
 			out.Principal = map[string][]string{"Service": s.Services}
 		}

@@ -8,5 +8,6 @@ const (
 	typeBlueGreenAlb     = "penguinshop:components:BlueGreenAlb"
 	typeTrafficShift     = "penguinshop:components:TrafficShift"
 	typeDeliveryPipeline = "penguinshop:components:DeliveryPipeline"
+	typeDataKey          = "penguinshop:components:DataKey"
 	typeHealthAlarms     = "penguinshop:components:HealthAlarms"
 )

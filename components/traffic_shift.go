@@ -48,6 +48,8 @@ type TrafficShiftArgs struct {
 	// Alarms are the ARNs of the alarms that make the function look at a promoted release again.
 	Alarms           pulumi.StringArrayInput
 	LogRetentionDays int
+	// KeyArn is the key that the log rests under; nil means CloudWatch's own.
+	KeyArn pulumi.StringInput
 }
 
 // TrafficSide is one colour as the function sees it.
@@ -99,7 +101,7 @@ func NewTrafficShift(ctx *pulumi.Context, name string, args *TrafficShiftArgs, o
 		return nil, err
 	}
 	logs, err := cloudwatch.NewLogGroup(ctx, name+"-log", &cloudwatch.LogGroupArgs{
-		RetentionInDays: pulumi.Int(args.LogRetentionDays),
+		RetentionInDays: pulumi.Int(args.LogRetentionDays), KmsKeyId: optional(args.KeyArn),
 	}, pulumi.Parent(c))
 	if err != nil {
 		return nil, err

@@ -41,6 +41,12 @@ func check(stack string, c *Config, p *problems) {
 		p.add("role", fmt.Sprintf("the stack's name %q is too long: with it, AWS's limit of %d characters would be passed by %s-%s and Pulumi's %d more; "+
 			"a stack of role %s has a name of at most %d characters", stack, awsShortName, stack, longestName[c.Role], autonamed, c.Role, room), "")
 	}
+	for i, a := range c.Accept {
+		if text := strings.TrimSpace(a.Reason); a.Reason != "" && len(text) < reasonLength {
+			p.add(fmt.Sprintf("accept[%d].reason", i), fmt.Sprintf("is %q, which is not a reason that a person could judge", a.Reason),
+				`"no domain yet, and test data only"`)
+		}
+	}
 	switch c.Role {
 	case roleEnvironment:
 		checkEnvironment(c, p)
@@ -87,15 +93,13 @@ func checkEnvironment(c *Config, p *problems) {
 // reasonLength is how many characters a reason must have to be one.
 const reasonLength = 10
 
+// plainHTTP is the plan's rule for a listener without TLS.
+const plainHTTP = "plain-http"
+
 func checkEntrance(c *Config, p *problems) {
-	switch {
-	case c.HTTPS == nil && len(strings.TrimSpace(c.InsecureHTTP)) < reasonLength && c.InsecureHTTP != "":
-		p.add("insecureHttp", fmt.Sprintf("is %q, which is not a reason that a person could judge", c.InsecureHTTP), `"no domain yet; test data only"`)
-	case c.HTTPS == nil && c.InsecureHTTP == "":
-		p.add("https", "is missing, and plain HTTP is refused unless penguinshop:insecureHttp says in words why it is acceptable",
-			`{"domain": "shop.example.com", "certificateArn": "arn:aws:acm:…"}, or insecureHttp: "no domain yet; test data only"`)
-	case c.HTTPS != nil && c.InsecureHTTP != "":
-		p.add("insecureHttp", "accepts plain HTTP, but https is configured: remove one of them", "")
+	if c.HTTPS == nil && !slices.ContainsFunc(c.Accept, func(a Acceptance) bool { return a.Rule == plainHTTP }) {
+		p.add("https", "is missing, and plain HTTP is refused unless penguinshop:accept says why it is right here",
+			`{domain: shop.example.com, certificateArn: "arn:aws:acm:…"}, or accept: [{rule: plain-http, reason: "no domain yet, and test data only"}]`)
 	}
 	if c.HTTPS != nil {
 		if c.HTTPS.Domain != "" && !domainName.MatchString(c.HTTPS.Domain) {

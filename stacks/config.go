@@ -13,16 +13,22 @@ type Config struct {
 	EcrRepository string `json:"ecrRepository" default:"penguinshop-dev" example:"penguinshop-dev"`
 	// How many days log lines are kept, one of the periods that CloudWatch knows.
 	LogRetentionDays int `json:"logRetentionDays" default:"30" example:"90"`
+	// Whether the stack is held to what production needs: private addresses, and deletion only on purpose.
+	Production bool `json:"production" default:"false" example:"true"`
+	// What the plan finds unsafe and is right here, each with its reason. An entry that accepts nothing is a finding itself.
+	Accept []Acceptance `json:"accept" default:"[]"`
+	// Whether logs and artifacts rest under a key of the stack's own, rotated every year, for a dollar a month, instead of
+	// AWS's keys.
+	CustomerKey bool `json:"customerKey" default:"false" example:"true"`
 
 	// How a release arrives: beside the running version with the traffic moved step by step (blueGreen), or in place
 	// by ECS alone (rolling).
 	Strategy string `json:"strategy" role:"env" default:"blueGreen" oneof:"blueGreen,rolling" example:"blueGreen"`
 	// The VPC that the environment makes.
 	Network Network `json:"network" role:"env"`
-	// How users come in over TLS. Without it the environment speaks plain HTTP, and insecureHttp must say why.
+	// How users come in over TLS. Without it the environment speaks plain HTTP, which accept must then say the reason of, in
+	// an entry with the rule plain-http.
 	HTTPS *HTTPS `json:"https" role:"env"`
-	// The reason, in words, why plain HTTP is acceptable here. Needed without https.
-	InsecureHTTP string `json:"insecureHttp" role:"env" example:"no domain yet; test data only"`
 	// The load balancer and how it judges its targets.
 	LoadBalancer LoadBalancer `json:"loadBalancer" role:"env"`
 	// The service's tasks.
@@ -44,6 +50,16 @@ type Config struct {
 	Approval Approval `json:"approval" role:"shared"`
 	// The pipeline's ECS action.
 	Deploy Deploy `json:"deploy" role:"shared"`
+}
+
+// Acceptance is one finding that is right in this stack.
+type Acceptance struct {
+	// The rule's name, as the plan shows it.
+	Rule string `json:"rule" required:"true" example:"plain-http"`
+	// The resource's name or URN, or a pattern with *; empty for every resource.
+	Resource string `json:"resource" example:"web-http"`
+	// The reason, in words that a person can judge.
+	Reason string `json:"reason" required:"true" example:"no domain yet, and test data only"`
 }
 
 // Network is the environment's VPC.

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 
-	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"github.com/penguinshop/delivery/components"
@@ -36,13 +35,13 @@ var ownVariables = []string{components.ColourVariable, "PORT", "PODINFO_PORT"}
 
 // environment declares one environment and exports what the contract promises.
 func environment(ctx *pulumi.Context, c Config, archive Archive) error {
-	region, err := aws.GetRegion(ctx, nil)
+	home, err := locate(ctx)
 	if err != nil {
-		return fmt.Errorf("the AWS region: %w", err)
+		return err
 	}
-	account, err := aws.GetCallerIdentity(ctx, nil)
+	key, err := home.dataKey(ctx, c)
 	if err != nil {
-		return fmt.Errorf("the AWS account: %w", err)
+		return err
 	}
 	place, err := network(ctx, c.Network)
 	if err != nil {
@@ -53,7 +52,7 @@ func environment(ctx *pulumi.Context, c Config, archive Archive) error {
 	if err != nil {
 		return err
 	}
-	service, err := tasks(ctx, c, place, alb, region.Name)
+	service, err := tasks(ctx, c, place, alb, home.region, key)
 	if err != nil {
 		return err
 	}
@@ -70,8 +69,8 @@ func environment(ctx *pulumi.Context, c Config, archive Archive) error {
 	}
 	outputs := contract.Environment{
 		Environment:           pulumi.String(ctx.Stack()),
-		Region:                pulumi.String(region.Name),
-		AccountID:             pulumi.String(account.AccountId),
+		Region:                pulumi.String(home.region),
+		AccountID:             pulumi.String(home.account),
 		Strategy:              c.Strategy,
 		URL:                   alb.URL,
 		ClusterName:           service.ClusterName,
@@ -87,7 +86,7 @@ func environment(ctx *pulumi.Context, c Config, archive Archive) error {
 		LogGroupName:          service.LogGroupName,
 	}
 	if blueGreen {
-		shift, err := trafficShift(ctx, c, alb, service, alarms, archive)
+		shift, err := trafficShift(ctx, c, alb, service, alarms, key, archive)
 		if err != nil {
 			return err
 		}
@@ -131,7 +130,7 @@ func loadBalancer(ctx *pulumi.Context, c Config, place *place, singleSide bool) 
 }
 
 func tasks(
-	ctx *pulumi.Context, c Config, place *place, alb *components.BlueGreenAlb, region string,
+	ctx *pulumi.Context, c Config, place *place, alb *components.BlueGreenAlb, region string, key pulumi.StringInput,
 ) (*components.EcsEnvironment, error) {
 	side := func(group *components.TargetGroup) *components.EcsSideArgs {
 		if group == nil {
@@ -168,13 +167,14 @@ func tasks(
 		HealthGraceSeconds: c.Service.HealthGraceSeconds,
 		ContainerInsights:  c.Service.ContainerInsights,
 		LogRetentionDays:   c.LogRetentionDays,
+		KeyArn:             key,
 		ExecuteCommand:     c.Service.ExecuteCommand,
 	})
 }
 
 func trafficShift(
 	ctx *pulumi.Context, c Config, alb *components.BlueGreenAlb, service *components.EcsEnvironment,
-	alarms *components.HealthAlarms, archive Archive,
+	alarms *components.HealthAlarms, key pulumi.StringInput, archive Archive,
 ) (*components.TrafficShift, error) {
 	code, err := archive(ctx.Context(), directory(ctx))
 	if err != nil {
@@ -206,6 +206,7 @@ func trafficShift(
 		Green:                side(service.Green, alb.Green),
 		Alarms:               alarms.Arns,
 		LogRetentionDays:     c.LogRetentionDays,
+		KeyArn:               key,
 	})
 }
 

@@ -18,6 +18,14 @@ func shared(ctx *pulumi.Context, c Config) error {
 	if err != nil {
 		return err
 	}
+	home, err := locate(ctx)
+	if err != nil {
+		return err
+	}
+	key, err := home.dataKey(ctx, c)
+	if err != nil {
+		return err
+	}
 	pipeline, err := components.NewDeliveryPipeline(ctx, pipelineComponent, &components.DeliveryPipelineArgs{
 		Repository: components.Repository{
 			Name: c.EcrRepository, UntaggedDays: c.Image.UntaggedDays, ForceDelete: c.Image.ForceDelete,
@@ -31,6 +39,7 @@ func shared(ctx *pulumi.Context, c Config) error {
 		ApprovalMinutes:  c.Approval.Minutes,
 		DeployMinutes:    c.Deploy.Minutes,
 		LogRetentionDays: c.LogRetentionDays,
+		KeyArn:           key,
 	})
 	if err != nil {
 		return err

@@ -1,0 +1,49 @@
+package stacks
+
+import (
+	"fmt"
+
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"github.com/penguinshop/delivery/components"
+)
+
+// home is the part of AWS that a stack stands in.
+type home struct {
+	partition, region, account string
+}
+
+// locate asks the provider where it works.
+func locate(ctx *pulumi.Context) (home, error) {
+	region, err := aws.GetRegion(ctx, nil)
+	if err != nil {
+		return home{}, fmt.Errorf("the AWS region: %w", err)
+	}
+	account, err := aws.GetCallerIdentity(ctx, nil)
+	if err != nil {
+		return home{}, fmt.Errorf("the AWS account: %w", err)
+	}
+	partition, err := aws.GetPartition(ctx, nil)
+	if err != nil {
+		return home{}, fmt.Errorf("the AWS partition: %w", err)
+	}
+	return home{partition: partition.Partition, region: region.Name, account: account.AccountId}, nil
+}
+
+const keyComponent = "data"
+
+// dataKey declares the stack's own key where the config wants one; nil otherwise.
+func (h home) dataKey(ctx *pulumi.Context, c Config) (pulumi.StringInput, error) {
+	if !c.CustomerKey {
+		return nil, nil
+	}
+	key, err := components.NewDataKey(ctx, keyComponent, &components.DataKeyArgs{
+		Description: "Logs and artifacts of " + ctx.Project() + " " + ctx.Stack(),
+		AccountID:   h.account, Region: h.region, Partition: h.partition,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return key.Arn, nil
+}
