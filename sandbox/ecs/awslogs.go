@@ -13,11 +13,16 @@ import (
 	"github.com/penguinshop/delivery/sandbox/clock"
 )
 
-// The options of the awslogs driver that the sandbox reads.
+// The options of the awslogs driver: those that Fargate needs, and those that are taken without effect, since here a log is
+// written to memory and never blocks.
 const (
 	logGroupOption  = "awslogs-group"
-	logRegionOption = "awslogs-region"
 	logPrefixOption = "awslogs-stream-prefix"
+)
+
+var (
+	neededLogOptions   = []string{logGroupOption, "awslogs-region", logPrefixOption}
+	acceptedLogOptions = []string{"mode", "max-buffer-size"}
 )
 
 // openLog makes the task's log stream, prefix/container/task as the awslogs driver names it. Without a log configuration what

@@ -34,6 +34,8 @@ const (
 type decision struct {
 	start int
 	stop  []int
+	// blocked is true where the bounds leave no room to start and none to stop, so that a deployment cannot go on.
+	blocked bool
 }
 
 // decide keeps the documented bounds of a rolling update: the tasks that run or start are never more than maximumPercent of the
@@ -95,6 +97,8 @@ func decide(s situation) decision {
 		stop(count(old)-replaced, old, true)
 	}
 	slices.Sort(d.stop)
+	d.blocked = !s.hold && d.start == 0 && len(d.stop) == 0 && count(good) < s.desired && count(sound) == count(good) &&
+		count(isHealthy) == count(any)
 	return d
 }
 

@@ -39,6 +39,7 @@ func TestDecide(t *testing.T) {
 		"stops an unhealthy task when its replacement is healthy":      {rolling(2, sound, bad, sound), decision{stop: []int{1}}},
 		"stops unhealthy tasks first where there is no room":           {rolling(2, old, old, bad, bad), decision{start: 2, stop: []int{2, 3}}},
 		"replaces an unhealthy old task by a new one":                  {bounded(2, 100, 150, old, oldBad), decision{start: 2, stop: []int{1}}},
+		"is blocked where one task may neither be doubled nor stopped": {bounded(1, 50, 150, old), decision{blocked: true}},
 		"starts nothing while it is held":                              {held(rolling(2)), decision{}},
 		"keeps the old after a failed deployment and stops the failed": {held(rolling(2, old, old, bad, bad)), decision{stop: []int{2, 3}}},
 		"still stops all at nothing while it is held":                  {held(rolling(0, old, bad, sound)), decision{stop: []int{0, 1, 2}}},

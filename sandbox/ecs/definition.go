@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strconv"
@@ -254,9 +255,14 @@ func checkContainer(c types.ContainerDefinition, volumes []types.Volume) []strin
 		if l.LogDriver != types.LogDriverAwslogs {
 			complain("logConfiguration.logDriver %q: the sandbox imitates awslogs", l.LogDriver)
 		}
-		for _, option := range []string{logGroupOption, logRegionOption, logPrefixOption} {
+		for _, option := range neededLogOptions {
 			if l.Options[option] == "" {
 				complain("logConfiguration.options: Fargate needs %s", option)
+			}
+		}
+		for _, option := range slices.Sorted(maps.Keys(l.Options)) {
+			if !slices.Contains(neededLogOptions, option) && !slices.Contains(acceptedLogOptions, option) {
+				complain("logConfiguration.options: the sandbox does not imitate %s: leave it out", option)
 			}
 		}
 	}

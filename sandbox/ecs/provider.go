@@ -217,28 +217,41 @@ func (p definitionProvider) Create(_ context.Context, r graph.Resource) error {
 	return nil
 }
 
-// Update registers the next revision and lets the prior one go: revisions do not change. Where only tags differ, and the
-// revision is the same, there is nothing to do here.
-func (p definitionProvider) Update(ctx context.Context, prior, next graph.Resource) error {
+// Replace registers the next revision and lets the prior one go: revisions do not change. It returns what the new one computes.
+// Where only tags or the provider's own switches differ there is nothing to register.
+func (p definitionProvider) Replace(ctx context.Context, prior, next graph.Resource) (map[string]any, error) {
 	was, err := graph.Decode[declaredDefinition](prior)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	d, err := graph.Strict[declaredDefinition](next)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if d.ARN == was.ARN {
-		was.Tags, was.SkipDestroy, was.TrackLatest = d.Tags, d.SkipDestroy, d.TrackLatest
-		if !reflect.DeepEqual(d, was) {
-			return fmt.Errorf("%s has another shape and the same revision %s: a revision does not change", next.URN, lastPart(d.ARN))
-		}
-		return nil
+	same := was
+	same.ARN, same.Tags, same.SkipDestroy, same.TrackLatest = d.ARN, d.Tags, d.SkipDestroy, d.TrackLatest
+	if reflect.DeepEqual(d, same) {
+		return map[string]any{"arn": was.ARN}, nil
 	}
-	if err := p.Create(ctx, next); err != nil {
-		return err
+	in, err := d.input()
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", next.URN, err)
 	}
-	return p.Delete(ctx, prior)
+	p.service.mu.Lock()
+	registered, err := p.service.register(in, p.service.next(d.Family), next.Stack())
+	p.service.mu.Unlock()
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", next.URN, err)
+	}
+	arn := aws.ToString(registered.TaskDefinition.TaskDefinitionArn)
+	name := strings.TrimSuffix(arn, ":"+strconv.Itoa(int(registered.TaskDefinition.Revision)))
+	return map[string]any{"arn": arn, "arnWithoutRevision": name, "revision": registered.TaskDefinition.Revision}, p.Delete(ctx, prior)
+}
+
+// Update is Replace for a world that keeps the declared ARN.
+func (p definitionProvider) Update(ctx context.Context, prior, next graph.Resource) error {
+	_, err := p.Replace(ctx, prior, next)
+	return err
 }
 
 func (p definitionProvider) Delete(ctx context.Context, r graph.Resource) error {

@@ -32,8 +32,8 @@ type replicaService struct {
 	// tasks are those that have not ended, oldest first.
 	tasks  []*task
 	events []types.ServiceEvent
-	// steady is true from the event that says so until something changes.
-	steady bool
+	// steady is true from the event that says so until something changes; blocked likewise.
+	steady, blocked bool
 	// failures in a row hold the scheduler back until startAfter.
 	failures   int
 	startAfter time.Time

@@ -7,6 +7,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 )
 
@@ -67,6 +68,11 @@ func (s *Service) schedule(sv *replicaService) (ended bool) {
 		}
 		s.event(sv, "has started %d tasks: %s.", len(names), strings.Join(names, " "))
 	}
+	if do.blocked && !sv.blocked {
+		s.event(sv, "was unable to stop or start tasks during a deployment because of the service deployment configuration. "+
+			"Update the minimumHealthyPercent or maximumPercent value and try again.")
+	}
+	sv.blocked = do.blocked
 	return s.settle(sv)
 }
 
@@ -99,7 +105,14 @@ func (s *Service) health(sv *replicaService, t *task) (health, sickness) {
 	worst := healthy
 	for _, lb := range t.deployment.settings.loadBalancers {
 		group := aws.ToString(lb.TargetGroupArn)
-		switch state := s.TargetGroups.Health(group, t.address); {
+		described, err := s.TargetGroups.DescribeTargetHealth(s.closing, &elb.DescribeTargetHealthInput{
+			TargetGroupArn: &group, Targets: []elbtypes.TargetDescription{{Id: &t.address, Port: lb.ContainerPort}},
+		})
+		if err != nil || len(described.TargetHealthDescriptions) == 0 {
+			worst = unknown
+			continue
+		}
+		switch state := described.TargetHealthDescriptions[0].TargetHealth; {
 		case state.State == elbtypes.TargetHealthStateEnumHealthy:
 		case state.State == elbtypes.TargetHealthStateEnumUnhealthy && !s.Clock.Now().Before(sv.graceEnds(t)):
 			return unhealthy, sickness{group, aws.ToString(state.Description)}

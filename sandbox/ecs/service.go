@@ -13,7 +13,7 @@ import (
 	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
-	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
 	"github.com/penguinshop/delivery/sandbox/clock"
@@ -33,14 +33,14 @@ type Options struct {
 	Logs            Logs
 }
 
-// TargetGroups is the part of Elastic Load Balancing that tasks appear in. A target is named by its task's private address.
+// TargetGroups is the part of Elastic Load Balancing that tasks appear in. A target is named by its task's private address and
+// its container's port.
 type TargetGroups interface {
 	// Register adds a target, which is reached on this machine at address (host:port).
-	Register(targetGroupARN, targetID, address string) error
-	// Deregister begins to drain a target; it is no error when the group does not have it.
-	Deregister(targetGroupARN, targetID string) error
-	// Health is the target's state; a target that is not in the group, or has been drained, is "unused".
-	Health(targetGroupARN, targetID string) elbtypes.TargetHealth
+	Register(targetGroupARN, id string, port int, address string) error
+	// Deregister takes a target out of service; the channel is closed when it has drained.
+	Deregister(targetGroupARN, id string, port int) (<-chan struct{}, error)
+	DescribeTargetHealth(context.Context, *elb.DescribeTargetHealthInput, ...func(*elb.Options)) (*elb.DescribeTargetHealthOutput, error)
 }
 
 // Parameters is the part of Systems Manager that secrets come from.

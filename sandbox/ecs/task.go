@@ -9,7 +9,6 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
-	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
 	"github.com/penguinshop/delivery/sandbox/clock"
 	"github.com/penguinshop/delivery/sandbox/container"
@@ -144,7 +143,7 @@ func (s *Service) activate(t *task, c container.Container) error {
 	s.advance(t, taskActivating)
 	for _, lb := range t.deployment.settings.loadBalancers {
 		group := aws.ToString(lb.TargetGroupArn)
-		if err := s.TargetGroups.Register(group, t.address, c.Address()); err != nil {
+		if err := s.TargetGroups.Register(group, t.address, int(aws.ToInt32(lb.ContainerPort)), c.Address()); err != nil {
 			return &startFailure{fmt.Sprintf("failed to register targets in (target-group %s) with (error %v)", group, err)}
 		}
 		s.note(t, "registered 1 targets in (target-group %s)", group)
@@ -153,36 +152,27 @@ func (s *Service) activate(t *task, c container.Container) error {
 	return nil
 }
 
-// drainLook is how often draining targets are looked at.
-const drainLook = time.Second
-
 // deactivate takes the task out of its target groups. A live container goes on serving what has begun, until its targets have
 // drained or the sandbox closes.
 func (s *Service) deactivate(t *task, c container.Container, alive bool) {
-	lbs := t.deployment.settings.loadBalancers
-	if len(lbs) == 0 {
-		return
-	}
-	for _, lb := range lbs {
+	var draining []<-chan struct{}
+	for _, lb := range t.deployment.settings.loadBalancers {
 		group := aws.ToString(lb.TargetGroupArn)
-		if err := s.TargetGroups.Deregister(group, t.address); err != nil {
+		drained, err := s.TargetGroups.Deregister(group, t.address, int(aws.ToInt32(lb.ContainerPort)))
+		if err != nil {
 			s.note(t, "failed to deregister targets in (target-group %s) with (error %v)", group, err)
 			continue
 		}
 		s.note(t, "deregistered 1 targets in (target-group %s)", group)
+		draining = append(draining, drained)
 	}
-	if !alive {
+	if !alive || len(draining) == 0 {
 		return
 	}
 	s.note(t, "has begun draining connections on 1 tasks.")
-	look := s.Clock.NewTicker(drainLook)
-	defer look.Stop()
-	draining := func(lb types.LoadBalancer) bool {
-		return s.TargetGroups.Health(aws.ToString(lb.TargetGroupArn), t.address).State == elbtypes.TargetHealthStateEnumDraining
-	}
-	for slices.ContainsFunc(lbs, draining) {
+	for _, drained := range draining {
 		select {
-		case <-look.Chan():
+		case <-drained:
 		case <-c.Done():
 			return
 		case <-s.closing.Done():

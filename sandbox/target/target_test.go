@@ -33,12 +33,13 @@ func TestDeliver(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				tries := 0
-				err := test.retry.Deliver(t.Context(), clockwork.NewRealClock(), func(_ context.Context, arn string, payload []byte) error {
+				err := test.retry.Deliver(t.Context(), clockwork.NewRealClock(), func(_ context.Context, source, arn string, payload []byte) error {
+					assert.Equal(t, "rule", source)
 					assert.Equal(t, "arn:aws:lambda:eu-central-1:123456789012:function:shift", arn)
 					assert.Equal(t, `{"command":"guard"}`, string(payload))
 					tries++
 					return test.answers[tries-1]
-				}, "arn:aws:lambda:eu-central-1:123456789012:function:shift", []byte(`{"command":"guard"}`))
+				}, "rule", "arn:aws:lambda:eu-central-1:123456789012:function:shift", []byte(`{"command":"guard"}`))
 				assert.ErrorIs(t, err, test.err)
 				assert.Equal(t, test.tries, tries)
 			})
@@ -50,7 +51,7 @@ func TestDeliverEndsWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 		defer cancel()
-		err := target.Defaults.Deliver(ctx, clockwork.NewRealClock(), func(context.Context, string, []byte) error { return errBusy }, "arn", nil)
+		err := target.Defaults.Deliver(ctx, clockwork.NewRealClock(), func(context.Context, string, string, []byte) error { return errBusy }, "rule", "arn", nil)
 		assert.ErrorIs(t, err, errBusy)
 		assert.Error(t, ctx.Err())
 	})
