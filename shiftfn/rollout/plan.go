@@ -48,6 +48,8 @@ type Plan struct {
 	Alarms       []string
 	// Minimum is the fewest tasks of the side that is live, at least 1. The environment knows it, not the policy.
 	Minimum int
+
+	id string
 }
 
 // Problem is one thing wrong with a policy.
@@ -100,6 +102,7 @@ func (p Policy) Plan() (Plan, []Problem) {
 			c.add("deadlineSeconds", fmt.Sprintf("the start, the bake times and the way back alone need %d", int(shortest.Seconds())),
 				strconv.Itoa(min(int(usual.Seconds()), 82_800)))
 		}
+		plan.id = plan.fingerprint()
 	}
 	return plan, c.problems
 }
@@ -125,7 +128,10 @@ func (p Plan) reserve() time.Duration {
 }
 
 // ID tells one plan from another; a token carries it, so that a change of the policy during a shift is noticed.
-func (p Plan) ID() string {
+func (p Plan) ID() string { return p.id }
+
+// fingerprint is a short name of everything that the policy fills in.
+func (p Plan) fingerprint() string {
 	text, err := json.Marshal(p)
 	if err != nil {
 		panic(err) // numbers, strings and lists of them: nothing here can fail to marshal

@@ -1,0 +1,85 @@
+package adapter
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/scheduler"
+	"github.com/aws/aws-sdk-go-v2/service/scheduler/types"
+
+	"github.com/penguinshop/delivery/shiftfn/controller"
+	"github.com/penguinshop/delivery/shiftfn/settings"
+)
+
+// ScheduleName is the name of the environment's one schedule within its own group. Its target's input is the lease.
+const ScheduleName = "rollout"
+
+// Leases keeps the environment's lease in a one-time schedule. It implements controller.Leases.
+type Leases struct {
+	Settings  settings.Settings
+	Scheduler Scheduler
+	Now       func() time.Time
+	Log       *slog.Logger
+}
+
+var _ controller.Leases = (*Leases)(nil)
+
+// Read returns the kept lease. An input that is no lease counts as none: the world, not the lease, says where traffic is.
+func (l *Leases) Read(ctx context.Context) (controller.Lease, error) {
+	out, err := l.Scheduler.GetSchedule(ctx, &scheduler.GetScheduleInput{GroupName: aws.String(l.Settings.ScheduleGroup), Name: aws.String(ScheduleName)})
+	if missing := new(types.ResourceNotFoundException); errors.As(err, &missing) {
+		return controller.Lease{}, controller.ErrNoLease
+	}
+	if err != nil {
+		return controller.Lease{}, err
+	}
+	input := ""
+	if out.Target != nil {
+		input = aws.ToString(out.Target.Input)
+	}
+	lease, err := controller.ParseLease([]byte(input))
+	if err != nil {
+		l.Log.Warn("the schedule does not hold a lease and is overwritten", "group", l.Settings.ScheduleGroup, "schedule", ScheduleName, "error", err)
+		return controller.Lease{}, controller.ErrNoLease
+	}
+	return lease, nil
+}
+
+// Write replaces the lease and sets the schedule to its time.
+func (l *Leases) Write(ctx context.Context, lease controller.Lease) error {
+	update := scheduler.UpdateScheduleInput{
+		GroupName: aws.String(l.Settings.ScheduleGroup), Name: aws.String(ScheduleName),
+		ScheduleExpression: aws.String(l.expression(lease)), ScheduleExpressionTimezone: aws.String("UTC"),
+		FlexibleTimeWindow:    &types.FlexibleTimeWindow{Mode: types.FlexibleTimeWindowModeOff},
+		ActionAfterCompletion: types.ActionAfterCompletionNone, // the lease outlives its wake-up
+		State:                 types.ScheduleStateEnabled,
+		Target: &types.Target{
+			Arn: aws.String(l.Settings.Function), RoleArn: aws.String(l.Settings.ScheduleRole), Input: aws.String(lease.String()),
+			RetryPolicy: &types.RetryPolicy{MaximumEventAgeInSeconds: aws.Int32(3600), MaximumRetryAttempts: aws.Int32(5)},
+		},
+	}
+	if lease.Kind == controller.LeaseEnded {
+		update.State = types.ScheduleStateDisabled
+	}
+	_, err := l.Scheduler.UpdateSchedule(ctx, &update)
+	if missing := new(types.ResourceNotFoundException); errors.As(err, &missing) {
+		_, err = l.Scheduler.CreateSchedule(ctx, &scheduler.CreateScheduleInput{
+			GroupName: update.GroupName, Name: update.Name, ScheduleExpression: update.ScheduleExpression,
+			ScheduleExpressionTimezone: update.ScheduleExpressionTimezone, FlexibleTimeWindow: update.FlexibleTimeWindow,
+			ActionAfterCompletion: update.ActionAfterCompletion, State: update.State, Target: update.Target,
+		})
+	}
+	return err
+}
+
+// expression is the schedule's one moment: never in the past, which the scheduler refuses, and never before Due.
+func (l *Leases) expression(lease controller.Lease) string {
+	at := lease.Due
+	if soonest := l.Now().Add(time.Minute); at.Before(soonest) {
+		at = soonest
+	}
+	return "at(" + at.Add(time.Second-1).UTC().Format("2006-01-02T15:04:05") + ")"
+}
