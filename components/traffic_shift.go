@@ -34,6 +34,8 @@ type TrafficShiftArgs struct {
 	// Code is the zip with the executable `bootstrap` for provided.al2023 on arm64.
 	Code   pulumi.Archive
 	Policy rollout.Policy
+	// MinimumTasks is the autoscaling minimum of the side that is live, which the function restores after a shift; at least 1.
+	MinimumTasks int
 
 	ClusterName, ClusterArn           pulumi.StringInput
 	ContainerName                     string
@@ -69,6 +71,8 @@ func (a *TrafficShiftArgs) validate() error {
 	switch {
 	case a == nil || a.Code == nil || a.ClusterArn == nil || a.ListenerArn == nil || a.PreviewRuleArn == nil:
 		return fmt.Errorf("TrafficShift: Code, ClusterArn, ListenerArn and PreviewRuleArn are needed")
+	case a.MinimumTasks < 1:
+		return fmt.Errorf("TrafficShift: MinimumTasks is %d; the side that is live has at least 1", a.MinimumTasks)
 	case a.FunctionName == "" || len(a.FunctionName) > 64:
 		return fmt.Errorf("TrafficShift: FunctionName %q must have 1 to 64 characters", a.FunctionName)
 	}
@@ -170,6 +174,7 @@ func told(args *TrafficShiftArgs, scheduleGroup, scheduleRole, functionArn pulum
 	return pulumi.All(inputs...).ApplyT(func(values []any) (string, error) {
 		s := settings.Settings{
 			Environment: args.Environment, Container: args.ContainerName, PreviewHeader: args.PreviewHeader, Policy: args.Policy,
+			MinimumTasks: args.MinimumTasks,
 		}
 		for i, field := range []*string{
 			&s.Cluster, &s.URL, &s.LoadBalancer, &s.Listener, &s.PreviewRule, &s.PreviewParameter,
@@ -295,7 +300,7 @@ func functionPolicy(args *TrafficShiftArgs, logs, scheduleGroup, scheduleRole pu
 		},
 		{
 			Actions: []string{
-				"scheduler:GetSchedule", "scheduler:CreateSchedule", "scheduler:UpdateSchedule", "scheduler:DeleteSchedule",
+				"scheduler:GetSchedule", "scheduler:CreateSchedule", "scheduler:UpdateSchedule",
 			},
 			Resources: []pulumi.StringInput{schedules},
 			Reason:    "the function names the schedules within its own group",

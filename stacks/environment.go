@@ -190,6 +190,7 @@ func trafficShift(
 		FunctionName:         fmt.Sprintf("%s-%s-%s", ctx.Project(), ctx.Stack(), shiftComponent),
 		Code:                 code,
 		Policy:               c.Rollout,
+		MinimumTasks:         c.Service.Minimum,
 		ClusterName:          service.ClusterName,
 		ClusterArn:           service.ClusterArn,
 		ContainerName:        containerName,

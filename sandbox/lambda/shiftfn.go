@@ -3,10 +3,7 @@ package lambda
 import (
 	"bytes"
 	"context"
-	"encoding/json"
-	"fmt"
 	"log/slog"
-	"strings"
 	"sync"
 	"time"
 
@@ -18,14 +15,16 @@ import (
 // shiftfn is the one program that the sandbox links in: it starts as the function's main does, from its environment variable.
 func shiftfn(c clock.Clock) Program {
 	return func(ctx context.Context, i Invocation) error {
-		var s settings.Settings
-		decoder := json.NewDecoder(strings.NewReader(i.Variables[settings.Variable]))
-		decoder.DisallowUnknownFields()
-		if err := decoder.Decode(&s); err != nil {
-			return fmt.Errorf("%s is not what shiftfn's settings are: %w", settings.Variable, err)
+		s, err := settings.Parse(i.Variables[settings.Variable])
+		if err != nil {
+			return err
 		}
 		log := slog.New(slog.NewJSONHandler(&lines{write: i.Log}, &slog.HandlerOptions{Level: slog.LevelDebug}))
-		return handler.New(s, i.Clients, handlerClock{c}, log).InvokeUntil(ctx, i.Event, i.End)
+		h, err := handler.New(s, i.Clients, handlerClock{c}, log)
+		if err != nil {
+			return err
+		}
+		return h.InvokeUntil(ctx, i.Event, i.End)
 	}
 }
 
