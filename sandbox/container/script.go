@@ -49,7 +49,19 @@ func (e *cli) script() (string, error) {
 	fmt.Fprintf(&s, `command=$1
 [ $# -eq 0 ] || shift
 case $command in
-build) exec %[1]s build %[2]s "$@" ;;
+build)
+	# Its builder has the layers of earlier builds at hand, and refuses docker's way of naming an image that lends them.
+	words=$#
+	while [ "$words" -gt 0 ]; do
+		word=$1 words=$((words - 1))
+		shift
+		case $word in
+		--cache-from) shift; words=$((words - 1)) ;;
+		--cache-from=*) ;;
+		*) set -- "$@" "$word" ;;
+		esac
+	done
+	exec %[1]s build %[2]s "$@" ;;
 login | logout | pull | push)
 	# The last word names the registry; only the sandbox's own is spoken to without TLS.
 	for last; do :; done
