@@ -271,3 +271,12 @@ func insights(e *estimate, r graph.Resource) {
 		}
 	}
 }
+
+// Prices are the names of the known prices and the pages that they were read from.
+func Prices() map[string]string {
+	pages := map[string]string{}
+	for name, p := range prices().Prices {
+		pages[name] = p.Page
+	}
+	return pages
+}

@@ -14,7 +14,8 @@ import (
 
 // with copies inputs and changes some; nil removes.
 func with(inputs map[string]any, changes map[string]any) map[string]any {
-	changed := maps.Clone(inputs)
+	changed := map[string]any{}
+	maps.Copy(changed, inputs)
 	maps.Copy(changed, changes)
 	maps.DeleteFunc(changed, func(_ string, value any) bool { return value == nil })
 	return changed
@@ -128,6 +129,8 @@ func TestEveryRuleFindsWhatBreaksItAndLeavesWhatKeepsIt(t *testing.T) {
 		{"wildcard", []declared{inline(object{"Action": []any{"ecs:UpdateService", "ecs:RegisterTaskDefinition"}, "Resource": "*"})},
 			[]declared{inline(object{"Action": []any{"ecs:RegisterTaskDefinition", "ecr:GetAuthorizationToken"}, "Resource": "*"})}, "allows ecs:UpdateService on *"},
 		{"wildcard", []declared{inline(object{"NotAction": "iam:*", "Resource": "arn:x"})}, []declared{inline(object{"Action": "iam:PassRole", "Resource": "*", "Condition": object{}})}, "allows all but a few"},
+		{"wildcard", []declared{inline(object{"Action": "iam:PassRole", "Resource": "arn:aws:iam::123456789012:role/*"})},
+			[]declared{inline(object{"Sid": "BecauseRolesAreMadeLater", "Action": "iam:PassRole", "Resource": "*"})}, "on arn:aws:iam::123456789012:role/*"},
 		{"wildcard", []declared{goodRole.but(object{"assumeRolePolicy": document(object{"Principal": "*", "Action": "sts:AssumeRole"})})}, []declared{goodRole}, "lets everyone in"},
 		{"writable-root", []declared{goodTask.but(object{"containerDefinitions": `[{"name":"app"}]`})}, []declared{goodTask}, "container app: set readonlyRootFilesystem"},
 	} {
@@ -177,6 +180,13 @@ func TestConfigAcceptsAFindingWithAReason(t *testing.T) {
 			assert.True(t, p.Findings[0].Accepted)
 		})
 	}
+}
+
+func TestTheReasonForPlainHTTPIsToldOnce(t *testing.T) {
+	p := planOf(t, map[string]string{"shop:insecureHttp": "no domain yet"}, goodListener.but(object{"protocol": "HTTP", "port": 80}))
+	require.Len(t, p.Findings, 1)
+	assert.True(t, p.Findings[0].Accepted)
+	assert.Equal(t, "no domain yet", p.Findings[0].Because)
 }
 
 func TestAnAcceptanceThatAcceptsNothingIsAFindingItself(t *testing.T) {
