@@ -33,5 +33,6 @@ func root() *cobra.Command {
 		SilenceUsage:  true,
 	}
 	c.CompletionOptions.HiddenDefaultCmd = true
+	c.AddCommand(planCommand())
 	return c
 }

@@ -171,7 +171,7 @@ func service(e *estimate, r graph.Resource) {
 		}
 		e.add(r, count*one*awake*(1-spot*e.Assumed.SpotDiscount), "%s", what)
 		if input(r, "networkConfiguration.assignPublicIp") == true && count > 0 {
-			e.add(r, count*awake*e.hour("publicAddressHour"), "%.0f public addresses of its tasks", count)
+			e.add(r, count*awake*e.hour("publicAddressHour"), "a public address for each of %.0f", count)
 		}
 		return
 	}

@@ -37,7 +37,7 @@ func TestAServiceCostsItsTasksAtRest(t *testing.T) {
 
 func TestPublicAddressesOfTasksArePaidFor(t *testing.T) {
 	p := planOf(t, nil, task("ARM64"), service(2, object{"networkConfiguration": object{"assignPublicIp": true}}))
-	assert.InDelta(t, 7.30, priced(p)["2 public addresses of its tasks"], 0.001)
+	assert.InDelta(t, 7.30, priced(p)["a public address for each of 2"], 0.001)
 }
 
 func TestTheSpotShareIsCheaperAndSaidSo(t *testing.T) {

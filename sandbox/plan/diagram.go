@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"maps"
 	"slices"
 )
 
@@ -14,7 +15,9 @@ const (
 	columnGap, rowGap   = 70, 16
 	laneGap, laneHead   = 22, 28
 	margin              = 24
-	headHeight          = 64
+	// inset is where the first column begins: arrows may go around it on the left.
+	inset      = margin + columnGap
+	headHeight = 64
 )
 
 // palette is the colour of each group of services, and its words in the legend.
@@ -54,7 +57,7 @@ type picture struct {
 // through, arrows from a resource to what it sends to or uses.
 func (p *Plan) WriteDiagram(w io.Writer) error {
 	s := p.draw()
-	ranks := layers(len(s.nodes), s.edges)
+	ranks := s.layers()
 	rows, height := s.rows(ranks)
 
 	pic := picture{Stack: p.Stack, Height: height + margin}
@@ -62,9 +65,9 @@ func (p *Plan) WriteDiagram(w io.Writer) error {
 	for _, rank := range ranks {
 		columns = max(columns, rank+1)
 	}
-	pic.Width = max(2*margin+columns*boxWidth+(columns-1)*columnGap+2*margin, 2*margin+len(palette)*130)
+	pic.Width = max(inset+columns*boxWidth+(columns-1)*columnGap+2*margin, 2*margin+len(palette)*130)
 	pic.Note = fmt.Sprintf("%d resources; %d that only connect others (roles, policies, rules …) are not drawn", p.creations(), s.left)
-	x := func(n int) int { return 2*margin + ranks[n]*(boxWidth+columnGap) }
+	x := func(n int) int { return inset + ranks[n]*(boxWidth+columnGap) }
 	for _, lane := range rows.lanes {
 		lane.W = pic.Width - 2*margin
 		pic.Lanes = append(pic.Lanes, lane)
@@ -86,21 +89,26 @@ func (p *Plan) WriteDiagram(w io.Writer) error {
 		})
 	}
 	for _, e := range s.edges {
-		x1, y1 := x(e.from)+boxWidth, rows.y[e.from]+boxHeight/2
-		x2, y2 := x(e.to), rows.y[e.to]+boxHeight/2
-		if x2 < x1 { // a cycle's way back
-			x1, x2 = x(e.from), x(e.to)+boxWidth
-		}
-		bend := max(columnGap/2, (x2-x1)/3)
-		if x2 < x1 {
-			bend = -bend
-		}
-		pic.Arrows = append(pic.Arrows, arrow{fmt.Sprintf("M%d,%d C%d,%d %d,%d %d,%d", x1, y1, x1+bend, y1, x2-bend-6, y2, x2-6, y2)})
+		pic.Arrows = append(pic.Arrows, arrow{curve(x(e.from), rows.y[e.from]+boxHeight/2, x(e.to), rows.y[e.to]+boxHeight/2)})
 	}
 	for i, c := range palette {
 		pic.Legend = append(pic.Legend, box{X: margin + i*130, Y: headHeight - 18, W: 12, H: 12, Title: c.words, Fill: c.fill, Line: c.line})
 	}
 	return svg.Execute(w, pic)
+}
+
+// tip is the length of an arrow's head.
+const tip = 6
+
+// curve leads from one box to another, given their left edges and middles: out on the right and in on the left where the other
+// stands further right, and otherwise around on the left of both, where no box is.
+func curve(x1, y1, x2, y2 int) string {
+	if x2 <= x1 {
+		return fmt.Sprintf("M%d,%d C%d,%d %d,%d %d,%d", x1, y1, x1-columnGap*2/3, y1, x2-columnGap*2/3, y2, x2-tip, y2)
+	}
+	x1 += boxWidth
+	bend := max(columnGap/2, (x2-x1)/3)
+	return fmt.Sprintf("M%d,%d C%d,%d %d,%d %d,%d", x1, y1, x1+bend, y1, x2-bend-tip, y2, x2-tip, y2)
 }
 
 func fitted(text string, length int) string {
@@ -112,14 +120,20 @@ func fitted(text string, length int) string {
 }
 
 // layers gives every node its column: each stands right of all that lead to it, and as near as it can to what it leads to.
-func layers(nodes int, edges []edge) []int {
-	forward := acyclic(nodes, edges)
-	ranks := make([]int, nodes)
-	for range nodes {
+func (s sketch) layers() []int {
+	forward := acyclic(len(s.nodes), s.edges)
+	step := func(e edge) int {
+		if s.beside(e) {
+			return 0
+		}
+		return 1
+	}
+	ranks := make([]int, len(s.nodes))
+	for range s.nodes {
 		moved := false
 		for _, e := range forward {
-			if ranks[e.to] <= ranks[e.from] {
-				ranks[e.to], moved = ranks[e.from]+1, true
+			if least := ranks[e.from] + step(e); ranks[e.to] < least {
+				ranks[e.to], moved = least, true
 			}
 		}
 		if !moved {
@@ -127,18 +141,18 @@ func layers(nodes int, edges []edge) []int {
 		}
 	}
 	// A node to which nothing leads moves right, next to what it leads to.
-	for n := range nodes {
+	for n := range s.nodes {
 		nearest, first := -1, true
 		for _, e := range forward {
 			if e.to == n {
 				first = false
 			}
-			if e.from == n && (nearest < 0 || ranks[e.to] < nearest) {
-				nearest = ranks[e.to]
+			if at := ranks[e.to] - step(e); e.from == n && (nearest < 0 || at < nearest) {
+				nearest = at
 			}
 		}
 		if first && nearest > 0 {
-			ranks[n] = nearest - 1
+			ranks[n] = nearest
 		}
 	}
 	return ranks
@@ -180,53 +194,63 @@ type placement struct {
 // picture's height.
 func (s sketch) rows(ranks []int) (placement, int) {
 	place := placement{y: make([]int, len(s.nodes))}
-	y := headHeight
-	for _, lane := range s.orderedLanes(ranks) {
-		columns := map[int][]int{}
-		var filled []int
-		for i, n := range s.nodes {
-			if n.lane == lane {
-				columns[ranks[i]] = append(columns[ranks[i]], i)
-			}
+	var height int
+	// The second time, a node knows the heights of what it leads to as well.
+	for range 2 {
+		place.lanes, height = nil, headHeight
+		for _, lane := range s.orderedLanes(ranks) {
+			height = s.stack(lane, ranks, &place, height) + laneGap
 		}
-		for rank := range columns {
-			filled = append(filled, rank)
-		}
-		slices.Sort(filled)
-		tallest := 0
-		for _, rank := range filled {
-			tallest = max(tallest, len(columns[rank]))
-		}
-		top := y + laneHead
-		for _, rank := range filled {
-			column := columns[rank]
-			slices.SortStableFunc(column, func(a, b int) int {
-				return cmp.Or(cmp.Compare(s.pull(a, place.y), s.pull(b, place.y)), cmp.Compare(s.nodes[a].kind+s.nodes[a].title, s.nodes[b].kind+s.nodes[b].title))
-			})
-			offset := (tallest - len(column)) * (boxHeight + rowGap) / 2
-			for i, n := range column {
-				place.y[n] = top + offset + i*(boxHeight+rowGap)
-			}
-		}
-		height := laneHead + tallest*(boxHeight+rowGap)
-		place.lanes = append(place.lanes, band{Y: y, H: height, Name: lane})
-		y += height + laneGap
 	}
-	return place, y
+	return place, height
 }
 
-// pull is the mean height of what leads to a node and already has its place.
-func (s sketch) pull(n int, y []int) int {
-	sum, count := 0, 0
-	for _, e := range s.edges {
-		if e.to == n && y[e.from] > 0 {
-			sum, count = sum+y[e.from], count+1
+// stack places one lane's nodes below y and returns where the lane ends.
+func (s sketch) stack(lane string, ranks []int, place *placement, y int) int {
+	columns := map[int][]int{}
+	for i, n := range s.nodes {
+		if n.lane == lane {
+			columns[ranks[i]] = append(columns[ranks[i]], i)
 		}
 	}
-	if count == 0 {
-		return 0
+	tallest := 0
+	for _, column := range columns {
+		tallest = max(tallest, len(column))
 	}
-	return sum / count
+	for _, rank := range slices.Sorted(maps.Keys(columns)) {
+		column := columns[rank]
+		slices.SortStableFunc(column, func(a, b int) int {
+			return cmp.Or(cmp.Compare(s.pull(a, place.y), s.pull(b, place.y)),
+				cmp.Compare(s.nodes[a].kind+s.nodes[a].title, s.nodes[b].kind+s.nodes[b].title))
+		})
+		offset := (tallest - len(column)) * (boxHeight + rowGap) / 2
+		for i, n := range column {
+			place.y[n] = y + laneHead + offset + i*(boxHeight+rowGap)
+		}
+	}
+	height := laneHead + tallest*(boxHeight+rowGap)
+	place.lanes = append(place.lanes, band{Y: y, H: height, Name: lane})
+	return y + height
+}
+
+// pull is the mean height of what leads to a node, or else of what it leads to, as far as that has its place.
+func (s sketch) pull(n int, y []int) int {
+	mean := func(neighbour func(edge) (int, bool)) int {
+		sum, count := 0, 0
+		for _, e := range s.edges {
+			if other, ok := neighbour(e); ok && y[other] > 0 {
+				sum, count = sum+y[other], count+1
+			}
+		}
+		if count == 0 {
+			return 0
+		}
+		return sum / count
+	}
+	if from := mean(func(e edge) (int, bool) { return e.from, e.to == n }); from > 0 {
+		return from
+	}
+	return mean(func(e edge) (int, bool) { return e.to, e.from == n })
 }
 
 // orderedLanes puts the lanes that requests or deliveries enter first.
@@ -238,8 +262,11 @@ func (s sketch) orderedLanes(ranks []int) []string {
 				continue
 			}
 			at := float64(ranks[i])
-			if n.group == "watching" || n.group == "network" || n.group == "storage" {
-				at += float64(len(s.nodes)) // those stand below
+			switch n.group { // these stand below
+			case "watching", "storage":
+				at += float64(len(s.nodes))
+			case "network":
+				at += 2 * float64(len(s.nodes))
 			}
 			sum, count = sum+at, count+1
 		}

@@ -78,6 +78,3 @@ func shortType(token string) string {
 		return parts[0] + "/" + name
 	}
 }
-
-// label names a resource in words, by type and logical name.
-func label(r graph.Resource) string { return shortType(r.Type) + " " + r.Name }

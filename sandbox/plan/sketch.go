@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/penguinshop/delivery/sandbox/graph"
 )
@@ -30,6 +31,14 @@ type node struct {
 
 // edge leads from a node to the one that it uses or sends to, both by index.
 type edge struct{ from, to int }
+
+// beside tells whether an edge's ends may stand in one column: who watches or steers another lane stands below what it
+// watches, and a listener's rule below the listener.
+func (s sketch) beside(e edge) bool {
+	from, to := s.nodes[e.from], s.nodes[e.to]
+	steers := from.group == "watching" || from.kind == "lambda/Function"
+	return steers && from.lane != to.lane || from.kind == "lb/Listener" && to.kind == "lb/ListenerRule"
+}
 
 // drawn are the types that a picture shows, with their group.
 var drawn = map[string]string{
@@ -76,7 +85,14 @@ var downstream = map[[2]string]bool{
 	{"aws:lb/loadBalancer:LoadBalancer", "aws:lb/listener:Listener"}: true,
 	{"aws:lb/listener:Listener", "aws:lb/listenerRule:ListenerRule"}: true,
 	{"aws:lb/targetGroup:TargetGroup", "aws:ecs/service:Service"}:    true,
+	{"aws:lb/listener:Listener", "aws:ecs/service:Service"}:          true,
 	{"aws:sns/topic:Topic", "aws:lambda/function:Function"}:          true,
+}
+
+// meant are, for types that are told of much that carries requests, those among it that they are drawn to use.
+var meant = map[string][]string{
+	"lambda/Function":       {"aws:lb/listener:Listener", "aws:lb/listenerRule:ListenerRule"},
+	"appautoscaling/Target": {"aws:ecs/service:Service"},
 }
 
 // gathered is the number of resources of one type in one lane from which a picture shows them as one.
@@ -103,6 +119,8 @@ func (p *Plan) draw() sketch {
 		_, ok := drawn[r.Type]
 		return ok && !(r.Type == "aws:ec2/vpc:Vpc" && byURN[r.Parent].Remote)
 	}
+	// Other stacks are shown one by one: their names are what one looks for.
+	alone := func(r graph.Resource, key [2]string) bool { return count[key] < gathered || r.Type == referenceType }
 	for _, r := range p.Resources {
 		if visible(r) {
 			count[[2]string{lane(r), r.Type}]++
@@ -116,15 +134,19 @@ func (p *Plan) draw() sketch {
 			continue
 		}
 		key := [2]string{lane(r), r.Type}
-		if i, ok := together[key]; ok && count[key] >= gathered {
+		if i, ok := together[key]; ok {
 			s.nodes[i].urns = append(s.nodes[i].urns, r.URN)
 			shownAs[r.URN] = i
 			continue
 		}
 		i := len(s.nodes)
 		n := node{id: fmt.Sprintf("n%d", i), title: r.Name, kind: shortType(r.Type), group: drawn[r.Type], lane: key[0], urns: []string{r.URN}}
-		if count[key] >= gathered {
-			n.title = fmt.Sprintf("%d of them", count[key])
+		if r.Type == referenceType {
+			n.title, n.kind = r.Name[strings.LastIndex(r.Name, "/")+1:], "another stack"
+		}
+		if !alone(r, key) {
+			module, name, _ := strings.Cut(n.kind, "/")
+			n.title, n.kind = fmt.Sprintf("%d × %s", count[key], name), module
 			together[key] = i
 		}
 		s.nodes = append(s.nodes, n)
@@ -143,15 +165,21 @@ func (p *Plan) draw() sketch {
 	edges := map[edge]bool{}
 	for _, r := range p.Resources {
 		from, ok := shownAs[r.URN]
-		if !ok || s.nodes[from].urns[0] != r.URN && !slices.Contains(s.nodes[from].urns, r.URN) {
+		if !ok { // what hangs on a drawn resource connects it: an event rule's target, a topic's subscription
+			from, ok = shownAs[r.Parent]
+		}
+		if !ok {
 			continue
 		}
 		for _, to := range uses(r, byURN, shownAs) {
-			e := edge{from, to}
-			if downstream[[2]string{byURN[s.nodes[to].urns[0]].Type, r.Type}] {
+			e, typ := edge{from, to}, byURN[s.nodes[to].urns[0]].Type
+			if downstream[[2]string{typ, byURN[s.nodes[from].urns[0]].Type}] {
 				e = edge{to, from}
 			}
-			if e.from != e.to {
+			// Everything stands in the network: those arrows would say nothing.
+			only, some := meant[s.nodes[from].kind]
+			told := some && carries(typ) && !slices.Contains(only, typ)
+			if e.from != e.to && s.nodes[to].group != "network" && s.nodes[from].group != "network" && !told {
 				edges[e] = true
 			}
 		}
@@ -163,6 +191,11 @@ func (p *Plan) draw() sketch {
 		}
 	}
 	return s
+}
+
+func carries(typ string) bool {
+	group := drawn[typ]
+	return group == "traffic" || group == "compute"
 }
 
 // uses are the nodes that a resource depends on, directly or through resources that the picture leaves out.

@@ -35,7 +35,7 @@ func (p *Plan) WriteTree(w io.Writer) error {
 	p.writeCosts(&text)
 	p.writeDifference(&text)
 	for _, note := range p.Notes {
-		text.WriteString(warm.Render(wrapped("note: "+note, "  ")) + "\n")
+		paragraph(&text, warm, "note: ", "      ", note)
 	}
 	_, err := io.WriteString(w, text.String())
 	return err
@@ -65,6 +65,23 @@ func count(n int, noun string) string {
 	return fmt.Sprintf("%d %ss", n, noun)
 }
 
+// trunk is what stands before a resource for each of its parents.
+const trunk = "|  "
+
+func connector(children tree.Children, i int) string {
+	if i == children.Length()-1 {
+		return "└─ "
+	}
+	return "├─ "
+}
+
+func indent(children tree.Children, i int) string {
+	if i == children.Length()-1 {
+		return "   "
+	}
+	return "│  "
+}
+
 func (p *Plan) resources() string {
 	children := map[string][]graph.Resource{}
 	for _, r := range p.Resources {
@@ -72,7 +89,7 @@ func (p *Plan) resources() string {
 	}
 	var branch func(r graph.Resource, depth int) *tree.Tree
 	branch = func(r graph.Resource, depth int) *tree.Tree {
-		t := tree.Root(p.line(r, columns-4*depth)).EnumeratorStyle(faint)
+		t := tree.Root(p.line(r, columns-len(trunk)*depth)).Enumerator(connector).Indenter(indent).EnumeratorStyle(faint).IndenterStyle(faint)
 		below := children[r.URN]
 		slices.SortStableFunc(below, func(a, b graph.Resource) int {
 			if a.Custom != b.Custom { // components last: their own children follow them
@@ -124,20 +141,15 @@ func (p *Plan) writeFindings(text *strings.Builder) {
 	}
 	text.WriteString("\n" + strong.Render("Unsafe") + "\n")
 	for _, f := range p.Findings {
-		mark := bad.Render("!")
+		mark, reason, style := bad.Render("!"), f.Reason, lipgloss.NewStyle()
 		if f.Accepted {
-			mark = good.Render("✓")
+			mark, reason, style = good.Render("✓"), "accepted: "+f.Because, faint
 		}
 		fmt.Fprintf(text, "%s %s  %s\n", mark, f.Rule, faint.Render(ansi.Truncate(p.name(f.Resource), columns-4-len(f.Rule), "…")))
-		if f.Accepted {
-			text.WriteString(faint.Render(wrapped("accepted: "+f.Because, "    ")) + "\n")
-		} else {
-			text.WriteString(wrapped(f.Reason, "    ") + "\n")
-		}
+		paragraph(text, style, "    ", "    ", reason)
 	}
 	if p.Open() > 0 {
-		text.WriteString(faint.Render(wrapped(fmt.Sprintf("To accept one, write its rule, resource and reason under `accept` in "+
-			"Pulumi.%s.yaml.", p.Stack), "  ")) + "\n")
+		paragraph(text, faint, "  ", "  ", fmt.Sprintf("To accept one, write its rule, resource and reason under `accept` in Pulumi.%s.yaml.", p.Stack))
 	}
 }
 
@@ -147,19 +159,18 @@ func (p *Plan) writeTraffic(text *strings.Builder) {
 	}
 	text.WriteString("\n" + strong.Render("Touches traffic") + "\n")
 	for _, t := range p.Traffic {
-		text.WriteString(wrapped(p.name(t.Resource)+": "+t.Does, "  ") + "\n")
+		paragraph(text, lipgloss.NewStyle(), "  ", "      ", p.name(t.Resource)+": "+t.Does)
 	}
 }
 
 func (p *Plan) writeCosts(text *strings.Builder) {
 	text.WriteString("\n" + strong.Render("Cost a month at rest") + "\n")
 	for _, c := range p.Costs {
-		what := ansi.Truncate(p.name(c.Resource)+": "+c.What, columns-14, "…")
-		fmt.Fprintf(text, "  %9.2f  %s\n", c.MonthlyUSD, what)
+		fmt.Fprintf(text, "  %9.2f  %s\n", c.MonthlyUSD, ansi.Truncate(p.name(c.Resource)+": "+c.What, columns-13, "…"))
 	}
 	fmt.Fprintf(text, "  %s  USD in all\n", strong.Render(fmt.Sprintf("%9.2f", p.MonthlyCostUSD)))
 	for _, a := range p.Assumptions {
-		text.WriteString(faint.Render(wrapped(a, "  ")) + "\n")
+		paragraph(text, faint, "  ", "  ", a)
 	}
 }
 
@@ -176,13 +187,13 @@ func (p *Plan) writeDifference(text *strings.Builder) {
 		line := ansi.Truncate(fmt.Sprintf("%s %s  %s %s", signs[c.Action], c.Action, shortType(c.Type), c.Name), columns-2, "…")
 		text.WriteString("  " + style[c.Action].Render(line) + "\n")
 		for _, property := range c.Properties {
-			text.WriteString(wrapped(property.String(), "      ") + "\n")
+			paragraph(text, lipgloss.NewStyle(), "      ", "        ", property.String())
 		}
 		if c.Because != "" {
-			text.WriteString(wrapped("because "+label(graph.Resource{Type: typeOf(c.Because), Name: nameOf(c.Because)})+" is replaced", "      ") + "\n")
+			paragraph(text, lipgloss.NewStyle(), "      ", "      ", "because "+p.name(c.Because)+" is replaced")
 		}
 		if c.Traffic != "" {
-			text.WriteString(bad.Render(wrapped("traffic: "+c.Traffic, "      ")) + "\n")
+			paragraph(text, bad, "      ", "      ", "traffic: "+c.Traffic)
 		}
 	}
 }
@@ -238,8 +249,11 @@ func nameOf(urn string) string {
 	return parts[len(parts)-1]
 }
 
-// wrapped breaks text into lines of at most 80 columns, all indented.
-func wrapped(text, indent string) string {
-	lines := strings.Split(ansi.Wrap(text, columns-len(indent), ""), "\n")
-	return indent + strings.Join(lines, "\n"+indent)
+// paragraph writes text in lines of at most 80 columns, the first and the others behind an indent of their own.
+func paragraph(to *strings.Builder, style lipgloss.Style, first, others, text string) {
+	indent := first
+	for line := range strings.SplitSeq(ansi.Wrap(text, columns-len(others), ""), "\n") {
+		to.WriteString(indent + style.Render(strings.TrimRight(line, " ")) + "\n")
+		indent = others
+	}
 }
