@@ -90,20 +90,11 @@ func findings(g *graph.Graph) ([]Finding, error) {
 	return found, nil
 }
 
-// reasons are config keys whose value is the reason for accepting a rule already: what is told there is not told twice.
-var reasons = map[string]string{"insecureHttp": "plain-http"}
-
 func acceptances(g *graph.Graph) ([]acceptance, error) {
-	var told []acceptance
-	for name, rule := range reasons {
-		if reason := g.Config[g.Project+":"+name]; reason != "" {
-			told = append(told, acceptance{Rule: rule, Reason: reason, used: true})
-		}
-	}
 	key := g.Project + ":accept"
 	encoded := g.Config[key]
 	if encoded == "" {
-		return told, nil
+		return nil, nil
 	}
 	example := `a right value is [{rule: plain-http, resource: front, reason: "no domain in dev"}]`
 	decoder := json.NewDecoder(strings.NewReader(encoded))
@@ -127,7 +118,7 @@ func acceptances(g *graph.Graph) ([]acceptance, error) {
 	if len(problems) > 0 {
 		return nil, fmt.Errorf("stack %s: %s", g.Stack, strings.Join(problems, "\n"))
 	}
-	return append(entries, told...), nil
+	return entries, nil
 }
 
 func (a acceptance) covers(rule string, r graph.Resource) bool {

@@ -182,13 +182,6 @@ func TestConfigAcceptsAFindingWithAReason(t *testing.T) {
 	}
 }
 
-func TestTheReasonForPlainHTTPIsToldOnce(t *testing.T) {
-	p := planOf(t, map[string]string{"shop:insecureHttp": "no domain yet"}, goodListener.but(object{"protocol": "HTTP", "port": 80}))
-	require.Len(t, p.Findings, 1)
-	assert.True(t, p.Findings[0].Accepted)
-	assert.Equal(t, "no domain yet", p.Findings[0].Because)
-}
-
 func TestAnAcceptanceThatAcceptsNothingIsAFindingItself(t *testing.T) {
 	p := planOf(t, map[string]string{"shop:accept": `[{"rule":"weak-tls","resource":"https","reason":"old phones"}]`}, goodListener)
 	require.Equal(t, []string{"unused-acceptance"}, rules(p))
