@@ -1,0 +1,88 @@
+package engine
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/penguinshop/delivery/sandbox/graph"
+	"github.com/penguinshop/delivery/tests/engine/standin"
+	"github.com/pulumi/pulumi/sdk/v3/go/auto"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+	"github.com/stretchr/testify/require"
+)
+
+// project is the folder of the program under test.
+const project = "../.."
+
+// house is one backend with its stacks, and the world that the stand-in providers keep.
+type house struct {
+	dir     string
+	world   *standin.World
+	project *graph.Project
+	program pulumi.RunFunc
+	env     map[string]string
+	cli     auto.PulumiCommand
+}
+
+// build lays an empty backend and world for the project's own stacks.
+func build(t *testing.T, program pulumi.RunFunc) *house {
+	t.Helper()
+	cli, err := CLI(t.Context())
+	require.NoError(t, err)
+	declared, err := graph.Load(project)
+	require.NoError(t, err)
+	h := &house{dir: t.TempDir(), world: standin.NewWorld(), project: declared, program: program, cli: cli}
+	for _, file := range glob(t, filepath.Join(project, "Pulumi*.yaml")) {
+		text, err := os.ReadFile(file)
+		require.NoError(t, err)
+		require.NoError(t, os.WriteFile(filepath.Join(h.dir, filepath.Base(file)), text, 0o600))
+	}
+	backend := filepath.Join(h.dir, "state")
+	require.NoError(t, os.Mkdir(backend, 0o700))
+	// The providers serve longer than the test's own context, which ends before its clean-ups do.
+	serving, stop := context.WithCancel(context.Background())
+	t.Cleanup(stop)
+	attached, err := attach(serving, h.world, packages(serving, declared, replaces))
+	require.NoError(t, err)
+	h.env = map[string]string{
+		"PULUMI_BACKEND_URL": "file://" + backend, "PULUMI_CONFIG_PASSPHRASE": "correct horse battery staple",
+		"PULUMI_DEBUG_PROVIDERS": attached, "PULUMI_SKIP_UPDATE_CHECK": "true", "PULUMI_HOME": filepath.Join(h.dir, "home"),
+		"PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true", "NO_COLOR": "1",
+	}
+	return h
+}
+
+// stack opens a stack of the house, and makes it at the first time.
+func (h *house) stack(t *testing.T, name string) auto.Stack {
+	t.Helper()
+	stack, err := auto.UpsertStackInlineSource(t.Context(), "organization/"+h.project.Name+"/"+name, h.project.Name, h.program,
+		auto.WorkDir(h.dir), auto.EnvVars(h.env), auto.Pulumi(h.cli), auto.SecretsProvider("passphrase"))
+	require.NoError(t, err)
+	return stack
+}
+
+func glob(t *testing.T, pattern string) []string {
+	t.Helper()
+	files, err := filepath.Glob(pattern)
+	require.NoError(t, err)
+	require.NotEmpty(t, files, "nothing matches %s", pattern)
+	return files
+}
+
+// state returns the text of everything that the backend holds.
+func (h *house) state(t *testing.T) string {
+	t.Helper()
+	var text strings.Builder
+	require.NoError(t, filepath.Walk(filepath.Join(h.dir, "state"), func(path string, info os.FileInfo, err error) error {
+		if err != nil || info.IsDir() {
+			return err
+		}
+		content, err := os.ReadFile(path)
+		text.Write(content)
+		return err
+	}))
+	return text.String()
+}
