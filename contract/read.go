@@ -28,10 +28,20 @@ func (e *NotReadyError) Error() string {
 
 func (e *NotReadyError) Unwrap() error { return e.Cause }
 
+type stackName struct {
+	Name string `pulumi:"name"`
+}
+
 // Read refers to an environment's stack by its full name (`organization/penguinshop/dev`) and returns its outputs. All of
 // them are looked at before any is handed out, in a preview too, where Pulumi itself would take a missing one for unknown.
 // The error is a *NotReadyError that names the stack and every missing output.
 func Read(ctx *pulumi.Context, stack string, opts ...pulumi.ResourceOption) (Environment, error) {
+	// The engine ends the program at a reference to a stack that is not there, before it could say what to do. It asks the
+	// same question by a function first, whose failure comes back here.
+	var found stackName
+	if _, err := ctx.InvokePackageRaw("pulumi:pulumi:readStackOutputs", &stackName{Name: stack}, &found, ""); err != nil {
+		return Environment{}, &NotReadyError{Stack: stack, Cause: err}
+	}
 	reference, err := pulumi.NewStackReference(ctx, stack, nil, opts...)
 	if err != nil {
 		return Environment{}, &NotReadyError{Stack: stack, Cause: err}

@@ -365,6 +365,14 @@ func (m *monitor) Invoke(
 	if in.GetTok() == "pulumi:pulumi:getResource" {
 		return m.getResource(args)
 	}
+	if in.GetTok() == "pulumi:pulumi:readStackOutputs" {
+		outputs, err := m.reference(args["name"].StringValue())
+		if err != nil {
+			return nil, m.refuse(err)
+		}
+		object, err := write(outputs)
+		return &pulumirpc.ResourceInvokeResponse{Return: object}, err
+	}
 	plain, secrets := plainMap(args)
 	answer, err := m.invoke(in.GetTok(), plain, in.GetProvider())
 	if err != nil {

@@ -95,3 +95,6 @@ func replaces(r graph.Resource, path string) bool {
 	}
 	return slices.ContainsFunc(properties, func(property string) bool { return within(path, property) })
 }
+
+// Replaces tells whether AWS replaces a resource of the type when the top-level property changes.
+func Replaces(typ, property string) bool { return replaces(graph.Resource{Type: typ}, property) }

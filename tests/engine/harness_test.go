@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/penguinshop/delivery/sandbox/graph"
+	"github.com/penguinshop/delivery/sandbox/plan"
 	"github.com/penguinshop/delivery/tests/engine/standin"
 	"github.com/pulumi/pulumi/sdk/v3/go/auto"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
@@ -45,7 +46,7 @@ func build(t *testing.T, program pulumi.RunFunc) *house {
 	// The providers serve longer than the test's own context, which ends before its clean-ups do.
 	serving, stop := context.WithCancel(context.Background())
 	t.Cleanup(stop)
-	attached, err := attach(serving, h.world, packages(serving, declared, replaces))
+	attached, err := attach(serving, h.world, packages(serving, declared, plan.Replaces))
 	require.NoError(t, err)
 	h.env = map[string]string{
 		"PULUMI_BACKEND_URL": "file://" + backend, "PULUMI_CONFIG_PASSPHRASE": "correct horse battery staple",
@@ -56,12 +57,12 @@ func build(t *testing.T, program pulumi.RunFunc) *house {
 }
 
 // stack opens a stack of the house, and makes it at the first time.
-func (h *house) stack(t *testing.T, name string) auto.Stack {
+func (h *house) stack(t *testing.T, name string) *auto.Stack {
 	t.Helper()
 	stack, err := auto.UpsertStackInlineSource(t.Context(), "organization/"+h.project.Name+"/"+name, h.project.Name, h.program,
 		auto.WorkDir(h.dir), auto.EnvVars(h.env), auto.Pulumi(h.cli), auto.SecretsProvider("passphrase"))
 	require.NoError(t, err)
-	return stack
+	return &stack
 }
 
 func glob(t *testing.T, pattern string) []string {

@@ -10,8 +10,8 @@ import (
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/appautoscaling"
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/cloudwatch"
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/codebuild"
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/codeconnections"
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/codepipeline"
-	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/codestarconnections"
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/ec2"
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/ecr"
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/ecs"
@@ -45,7 +45,7 @@ var arguments = map[string]standin.Args{
 	"aws:cloudwatch/metricAlarm:MetricAlarm":                               cloudwatch.MetricAlarmArgs{},
 	"aws:codebuild/project:Project":                                        codebuild.ProjectArgs{},
 	"aws:codepipeline/pipeline:Pipeline":                                   codepipeline.PipelineArgs{},
-	"aws:codestarconnections/connection:Connection":                        codestarconnections.ConnectionArgs{},
+	"aws:codeconnections/connection:Connection":                            codeconnections.ConnectionArgs{},
 	"aws:ec2/flowLog:FlowLog":                                              ec2.FlowLogArgs{},
 	"aws:ec2/securityGroup:SecurityGroup":                                  ec2.SecurityGroupArgs{},
 	"aws:ec2/securityGroupRule:SecurityGroupRule":                          ec2.SecurityGroupRuleArgs{},

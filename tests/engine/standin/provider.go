@@ -147,11 +147,23 @@ func (p *provider) Create(_ context.Context, r plugin.CreateRequest) (plugin.Cre
 		return plugin.CreateResponse{}, err
 	}
 	p.world.births++
-	p.world.live[identity(id, properties)] = &Live{
+	p.world.live[p.pkg.identity(string(r.Type), id, properties)] = &Live{
 		ID: id, URN: r.URN, Type: string(r.Type), Properties: properties,
 		inputs: slices.Collect(maps.Keys(plain)), born: p.world.births,
 	}
 	return plugin.CreateResponse{ID: resource.ID(id), Properties: resecret(properties.Copy(), r.Properties)}, nil
+}
+
+// identity is what a resource is found by again: its ARN, unless that is an input (the target of a rule), or else its id.
+func (p Package) identity(typ, id string, properties resource.PropertyMap) string {
+	args, known := p.Arguments[typ]
+	if arn, ok := properties["arn"]; ok && arn.IsString() && known {
+		if _, input := declared(args.ElementType())["arn"]; !input {
+			return arn.StringValue()
+		}
+	}
+	// Several types share an id: a bucket's settings have the bucket's.
+	return typ + " " + id
 }
 
 // attempts is how many identifiers are tried for a resource that is made while its predecessor still lives.
@@ -175,7 +187,7 @@ func (w *World) conceive(p Package, r plugin.CreateRequest, plain resource.Prope
 		if id == "" {
 			return "", nil, fmt.Errorf("the stand-in computed no id for %s", r.URN)
 		}
-		if _, taken := w.live[identity(id, properties)]; !taken {
+		if _, taken := w.live[p.identity(string(r.Type), id, properties)]; !taken {
 			return id, properties, nil
 		}
 	}
@@ -185,7 +197,7 @@ func (w *World) conceive(p Package, r plugin.CreateRequest, plain resource.Prope
 func (p *provider) Read(_ context.Context, r plugin.ReadRequest) (plugin.ReadResponse, error) {
 	p.world.mu.Lock()
 	defer p.world.mu.Unlock()
-	live, ok := p.world.live[identity(string(r.ID), r.State)]
+	live, ok := p.world.live[p.pkg.identity(string(r.Type), string(r.ID), r.State)]
 	if !ok {
 		return plugin.ReadResponse{}, nil
 	}
@@ -210,7 +222,7 @@ func (p *provider) Update(_ context.Context, r plugin.UpdateRequest) (plugin.Upd
 	}
 	p.world.mu.Lock()
 	defer p.world.mu.Unlock()
-	live, ok := p.world.live[identity(string(r.ID), r.OldOutputs)]
+	live, ok := p.world.live[p.pkg.identity(string(r.Type), string(r.ID), r.OldOutputs)]
 	if !ok {
 		return plugin.UpdateResponse{}, fmt.Errorf("NotFound: %s (%s) does not exist", r.ID, r.URN)
 	}
@@ -236,7 +248,7 @@ func (p *provider) Update(_ context.Context, r plugin.UpdateRequest) (plugin.Upd
 func (p *provider) Delete(_ context.Context, r plugin.DeleteRequest) (plugin.DeleteResponse, error) {
 	p.world.mu.Lock()
 	defer p.world.mu.Unlock()
-	key := identity(string(r.ID), r.Outputs)
+	key := p.pkg.identity(string(r.Type), string(r.ID), r.Outputs)
 	live, ok := p.world.live[key]
 	if !ok {
 		return plugin.DeleteResponse{}, nil

@@ -35,7 +35,7 @@ type Call struct {
 // World holds what exists. It is safe for concurrent use; its zero value is not usable, see NewWorld.
 type World struct {
 	mu sync.Mutex
-	// live is keyed by ARN, or by id where a type has none: the revisions of a task definition share one id.
+	// live is keyed by what Package.identity returns: the revisions of a task definition share one id.
 	live      map[string]*Live
 	revisions map[string]int
 	births    int
@@ -74,11 +74,14 @@ func (w *World) All() []Live {
 	return all
 }
 
+// OfStack returns the live resources of a stack, sorted by URN.
+func (w *World) OfStack(stack string) []Live {
+	return slices.DeleteFunc(w.All(), func(l Live) bool { return l.URN.Stack().String() != stack })
+}
+
 // OfType returns the live resources of a type in a stack, sorted by URN.
 func (w *World) OfType(stack, typ string) []Live {
-	return slices.DeleteFunc(w.All(), func(l Live) bool {
-		return l.Type != typ || l.URN.Stack().String() != stack
-	})
+	return slices.DeleteFunc(w.OfStack(stack), func(l Live) bool { return l.Type != typ })
 }
 
 // Drift changes a live resource behind the engine's back, as shiftfn, the pipeline, autoscaling or a person does.
@@ -96,14 +99,6 @@ func (w *World) Drift(urn resource.URN, change func(properties resource.Property
 	}
 	change(newest.Properties)
 	return nil
-}
-
-// identity is what a resource is found by again.
-func identity(id string, properties resource.PropertyMap) string {
-	if arn, ok := properties["arn"]; ok && arn.IsString() {
-		return arn.StringValue()
-	}
-	return id
 }
 
 // begin counts a call, or refuses it with the fault that the test set.
