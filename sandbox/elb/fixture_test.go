@@ -86,7 +86,7 @@ func rule(id string, priority int, conditions, actions []any) graph.Resource {
 type meter struct {
 	mu       sync.Mutex
 	requests []elb.Request
-	hosts    map[string][2]int
+	hosts    map[string]*elb.HostCount
 	open     int
 }
 
@@ -104,13 +104,13 @@ func (m *meter) Connection(_ string, opened bool) {
 	}
 }
 
-func (m *meter) Hosts(_, group string, healthy, unhealthy int) {
+func (m *meter) Hosts(_, group string, count *elb.HostCount) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.hosts == nil {
-		m.hosts = map[string][2]int{}
+		m.hosts = map[string]*elb.HostCount{}
 	}
-	m.hosts[group] = [2]int{healthy, unhealthy}
+	m.hosts[group] = count
 }
 
 // counted waits for the given number of requests, which are counted just after their answer, and returns them.

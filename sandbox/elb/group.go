@@ -32,8 +32,7 @@ type group struct {
 	tags      map[string]string
 	user      *loadBalancer // whose listeners name the group; nil while it is unused
 	targets   []*target     // registered and draining ones
-	// healthy and unhealthy are the counts that the meter knows.
-	healthy, unhealthy int
+	hosts     HostCount     // what the meter knows
 }
 
 // routes are the targets that requests go to: the healthy ones, or all registered ones where none is healthy.
@@ -122,8 +121,7 @@ func (g *group) useBy(user *loadBalancer) {
 		}
 	}
 	if user == nil {
-		g.service.options.Meter.Hosts(suffix(*before.LoadBalancerArn), g.suffix, 0, 0)
-		g.healthy, g.unhealthy = 0, 0
+		g.service.options.Meter.Hosts(Suffix(*before.LoadBalancerArn), g.suffix, nil)
 		return
 	}
 	g.report(true)
@@ -243,18 +241,18 @@ func (g *group) report(always bool) {
 	if g.user == nil {
 		return
 	}
-	var healthy, unhealthy int
+	var count HostCount
 	for _, t := range g.targets {
 		switch t.health.state {
 		case types.TargetHealthStateEnumHealthy:
-			healthy++
+			count.Healthy++
 		case types.TargetHealthStateEnumUnhealthy:
-			unhealthy++
+			count.Unhealthy++
 		}
 	}
-	if always || healthy != g.healthy || unhealthy != g.unhealthy {
-		g.healthy, g.unhealthy = healthy, unhealthy
-		g.service.options.Meter.Hosts(suffix(*g.user.LoadBalancerArn), g.suffix, healthy, unhealthy)
+	if always || count != g.hosts {
+		g.hosts = count
+		g.service.options.Meter.Hosts(Suffix(*g.user.LoadBalancerArn), g.suffix, &count)
 	}
 }
 

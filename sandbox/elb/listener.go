@@ -73,9 +73,9 @@ func (l *listener) close() { _ = l.server.Close() }
 func (l *listener) connection(_ net.Conn, state http.ConnState) {
 	switch state {
 	case http.StateNew:
-		l.service.options.Meter.Connection(suffix(*l.loadBalancer.LoadBalancerArn), true)
+		l.service.options.Meter.Connection(Suffix(*l.loadBalancer.LoadBalancerArn), true)
 	case http.StateClosed, http.StateHijacked:
-		l.service.options.Meter.Connection(suffix(*l.loadBalancer.LoadBalancerArn), false)
+		l.service.options.Meter.Connection(Suffix(*l.loadBalancer.LoadBalancerArn), false)
 	}
 }
 

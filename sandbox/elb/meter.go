@@ -9,10 +9,13 @@ type Meter interface {
 	Request(Request)
 	// Connection tells that a client has opened (or closed) a connection.
 	Connection(loadBalancer string, opened bool)
-	// Hosts tells how many registered targets of a group are healthy and unhealthy, whenever that changes. Targets that are
-	// in neither state (initial, draining, unused) count in neither. A group that no listener names reports zeros, once.
-	Hosts(loadBalancer, targetGroup string, healthy, unhealthy int)
+	// Hosts tells how many targets a group has, whenever that changes; nil when no listener names the group any more.
+	Hosts(loadBalancer, targetGroup string, count *HostCount)
 }
+
+// HostCount is how many registered targets of a group are healthy and unhealthy. Those in another state (initial, draining)
+// count in neither.
+type HostCount struct{ Healthy, Unhealthy int }
 
 // Request is what became of one request.
 type Request struct {
@@ -45,6 +48,6 @@ const (
 
 type unmetered struct{}
 
-func (unmetered) Request(Request)                {}
-func (unmetered) Connection(string, bool)        {}
-func (unmetered) Hosts(string, string, int, int) {}
+func (unmetered) Request(Request)                  {}
+func (unmetered) Connection(string, bool)          {}
+func (unmetered) Hosts(string, string, *HostCount) {}

@@ -174,7 +174,7 @@ func (p targetGroupProvider) Create(_ context.Context, r graph.Resource) error {
 		}
 	}
 	s.groups[d.Arn] = &group{
-		service: s, arn: d.Arn, suffix: suffix(d.Arn), stack: r.Stack(), declared: settings.shown, check: settings.check,
+		service: s, arn: d.Arn, suffix: Suffix(d.Arn), stack: r.Stack(), declared: settings.shown, check: settings.check,
 		delay: settings.delay, algorithm: settings.algorithm, tags: d.Tags,
 	}
 	return nil

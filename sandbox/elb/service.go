@@ -103,9 +103,9 @@ func (s *Service) Close() error {
 	return nil
 }
 
-// suffix is the part of an ARN that CloudWatch's dimensions use: app/NAME/ID of a load balancer, targetgroup/NAME/ID of a
+// Suffix is the part of an ARN that CloudWatch's dimensions use: app/NAME/ID of a load balancer, targetgroup/NAME/ID of a
 // target group.
-func suffix(arn string) string {
+func Suffix(arn string) string {
 	_, resource, _ := strings.Cut(arn, ":loadbalancer/")
 	if resource == "" {
 		resource = arn[strings.LastIndex(arn, ":")+1:]

@@ -33,7 +33,7 @@ type responseHeaders struct {
 // compile makes the listener's table. The caller holds the service's lock.
 func (s *Service) compile(l *listener, rules []*rule) *table {
 	t := &table{
-		suffix: suffix(*l.loadBalancer.LoadBalancerArn), attributes: l.loadBalancer.attributes, headers: l.headers,
+		suffix: Suffix(*l.loadBalancer.LoadBalancerArn), attributes: l.loadBalancer.attributes, headers: l.headers,
 		proto: []string{strings.ToLower(string(l.protocol))}, port: []string{strconv.Itoa(l.port)},
 		fallback: s.compileAction(l.defaultActions),
 	}
