@@ -17,7 +17,10 @@ import (
 // ScheduleName is the name of the environment's one schedule within its own group. Its target's input is the lease.
 const ScheduleName = "rollout"
 
-// Leases keeps the environment's lease in a one-time schedule. It implements controller.Leases.
+// wakeUps is how often an overdue shift's schedule calls.
+const wakeUps = "rate(5 minutes)"
+
+// Leases keeps the environment's lease in a schedule. It implements controller.Leases.
 type Leases struct {
 	Settings  settings.Settings
 	Scheduler Scheduler
@@ -50,9 +53,14 @@ func (l *Leases) Read(ctx context.Context) (controller.Lease, error) {
 
 // Write replaces the lease and sets the schedule to its time.
 func (l *Leases) Write(ctx context.Context, lease controller.Lease) error {
+	due := lease.Due
+	if soonest := l.Now().Add(time.Minute); due.Before(soonest) {
+		due = soonest // the scheduler refuses the past
+	}
+	due = due.Add(time.Second - 1).UTC().Truncate(time.Second) // it knows whole seconds, and must not come early
 	update := scheduler.UpdateScheduleInput{
 		GroupName: aws.String(l.Settings.ScheduleGroup), Name: aws.String(ScheduleName),
-		ScheduleExpression: aws.String(l.expression(lease)), ScheduleExpressionTimezone: aws.String("UTC"),
+		ScheduleExpression: aws.String("at(" + due.Format("2006-01-02T15:04:05") + ")"), ScheduleExpressionTimezone: aws.String("UTC"),
 		FlexibleTimeWindow:    &types.FlexibleTimeWindow{Mode: types.FlexibleTimeWindowModeOff},
 		ActionAfterCompletion: types.ActionAfterCompletionNone, // the lease outlives its wake-up
 		State:                 types.ScheduleStateEnabled,
@@ -61,25 +69,20 @@ func (l *Leases) Write(ctx context.Context, lease controller.Lease) error {
 			RetryPolicy: &types.RetryPolicy{MaximumEventAgeInSeconds: aws.Int32(3600), MaximumRetryAttempts: aws.Int32(5)},
 		},
 	}
-	if lease.Kind == controller.LeaseEnded {
+	switch lease.Kind {
+	case controller.LeaseShift:
+		// The run that is woken may be cut off as well: the schedule calls until the lease has another owner or is over.
+		update.ScheduleExpression, update.StartDate = aws.String(wakeUps), aws.Time(due)
+	case controller.LeaseEnded:
 		update.State = types.ScheduleStateDisabled
 	}
 	_, err := l.Scheduler.UpdateSchedule(ctx, &update)
 	if missing := new(types.ResourceNotFoundException); errors.As(err, &missing) {
 		_, err = l.Scheduler.CreateSchedule(ctx, &scheduler.CreateScheduleInput{
 			GroupName: update.GroupName, Name: update.Name, ScheduleExpression: update.ScheduleExpression,
-			ScheduleExpressionTimezone: update.ScheduleExpressionTimezone, FlexibleTimeWindow: update.FlexibleTimeWindow,
+			ScheduleExpressionTimezone: update.ScheduleExpressionTimezone, FlexibleTimeWindow: update.FlexibleTimeWindow, StartDate: update.StartDate,
 			ActionAfterCompletion: update.ActionAfterCompletion, State: update.State, Target: update.Target,
 		})
 	}
 	return err
-}
-
-// expression is the schedule's one moment: never in the past, which the scheduler refuses, and never before Due.
-func (l *Leases) expression(lease controller.Lease) string {
-	at := lease.Due
-	if soonest := l.Now().Add(time.Minute); at.Before(soonest) {
-		at = soonest
-	}
-	return "at(" + at.Add(time.Second-1).UTC().Format("2006-01-02T15:04:05") + ")"
 }

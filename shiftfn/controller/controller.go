@@ -83,8 +83,9 @@ const (
 	margin = 10 * time.Second
 	// soon is how long to wait for a change to show before looking again.
 	soon = time.Second
-	// cutOff is how long after its end a run is certainly gone.
-	cutOff = 30 * time.Second
+	// heartbeat is how long a run's lease lasts; it is renewed when less than renewal is left. A run that was cut off is
+	// continued after this time, and one that only stalled sees that its lease is lost and stops.
+	heartbeat, renewal = 3 * time.Minute, 2 * time.Minute
 	// patience is how long the pipeline may take to come back with a token before the shift is continued without it.
 	patience = 5 * time.Minute
 	// postponed is when to try again what a run could not finish.
@@ -128,7 +129,7 @@ func (c *Controller) Wake(ctx context.Context, run Run, lease Lease) error {
 	}
 	c.Log.Warn("a run was cut off; continuing its shift", "run", kept.Run, "owner", kept.Owner)
 	kept.Owner = ""
-	return c.tick(ctx, &hold{controller: c, run: run, lease: kept, continues: true}, state)
+	return c.tick(ctx, &hold{controller: c, run: run, lease: kept, continues: true}, state.Resume(c.Clock.Now()))
 }
 
 // Guard answers an alarm. While the old version is warm it gets its traffic back; at any other time the alarm is only told.

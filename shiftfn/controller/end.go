@@ -62,15 +62,15 @@ func (c *Controller) after(ctx context.Context, h *hold, d rollout.Decision, end
 	live := d.State.Candidate
 	seen := c.World.Observe(ctx, rollout.Look{Candidate: live}, h.lease.Order)
 	if old := seen.Of(live.Other()).Service; old != nil && old.Desired > 0 {
-		next.Kind, next.Due = LeaseStandby, time.Unix(d.State.Turned, 0).Add(c.Plan.Standby).UTC()
-		next.Live, next.Since, next.TaskDefinition = live, time.Unix(d.State.Turned, 0).UTC(), old.TaskDefinition
+		next.Kind, next.Due = LeaseStandby, time.Unix(d.State.Since, 0).Add(c.Plan.Standby).UTC()
+		next.Live, next.Since, next.TaskDefinition = live, time.Unix(d.State.Since, 0).UTC(), old.TaskDefinition
 	}
 	return next
 }
 
 // successMessage says where traffic is, since when, and what becomes of the old version.
 func (c *Controller) successMessage(d rollout.Decision) string {
-	since := time.Unix(d.State.Turned, 0).UTC()
+	since := time.Unix(d.State.Since, 0).UTC()
 	message := fmt.Sprintf("%s since %s; %s", d.Headline(), since.Format(clockTime), d.Reason)
 	if c.Plan.Standby > 0 {
 		message += fmt.Sprintf("; %s stays warm until %s", d.State.Stable(), since.Add(c.Plan.Standby).Format(clockTime))
@@ -78,8 +78,13 @@ func (c *Controller) successMessage(d rollout.Decision) string {
 	return message
 }
 
-// retire clears the old version away when its standby is over.
+// retire clears the old version away when its standby is over. Its schedule calls just once, so it is set again first: a run
+// that is cut off is repeated then.
 func (c *Controller) retire(ctx context.Context, run Run, kept Lease) error {
+	kept.Due = run.End.Add(postponed)
+	if err := c.again(ctx, run, func() error { return c.Leases.Write(ctx, kept) }); err != nil {
+		return fmt.Errorf("the standby's end could not be postponed: %w", err)
+	}
 	for {
 		seen := c.World.Observe(ctx, rollout.Look{Candidate: kept.Live}, kept.Order)
 		if seen.Weights != nil && seen.Of(kept.Live.Other()).Service != nil {
@@ -96,8 +101,7 @@ func (c *Controller) retire(ctx context.Context, run Run, kept Lease) error {
 			c.Log.Warn("the standby cannot be retired yet", "trouble", seen.Trouble)
 		}
 		if c.Clock.Now().Add(soon + margin).After(run.End) {
-			kept.Due = c.Clock.Now().Add(postponed)
-			return c.Leases.Write(ctx, kept)
+			return nil
 		}
 		if err := c.Clock.Sleep(ctx, soon); err != nil {
 			return err

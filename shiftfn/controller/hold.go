@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/penguinshop/delivery/shiftfn/rollout"
 )
@@ -28,10 +29,13 @@ func (h *hold) own(ctx context.Context, state *rollout.State) rollout.Ownership 
 		return rollout.LeaseUnknown
 	}
 	if h.taken {
-		if kept.Kind == LeaseShift && kept.Owner == h.run.ID && kept.Run == h.lease.Run {
-			return rollout.LeaseMine
+		if kept.Kind != LeaseShift || kept.Owner != h.run.ID || kept.Run != h.lease.Run {
+			return rollout.LeaseLost
 		}
-		return rollout.LeaseLost
+		if h.lease.Due.Sub(h.controller.Clock.Now()) < renewal {
+			h.save(ctx, *state)
+		}
+		return rollout.LeaseMine
 	}
 	if !h.free(kept, state.Run) {
 		return rollout.LeaseLost
@@ -47,7 +51,7 @@ func (h *hold) own(ctx context.Context, state *rollout.State) rollout.Ownership 
 		return rollout.LeaseUnknown
 	}
 	lease := h.lease
-	lease.Owner, lease.Run, lease.Token, lease.Due = h.run.ID, next.Run, token, h.run.End.Add(cutOff)
+	lease.Owner, lease.Run, lease.Token, lease.Due = h.run.ID, next.Run, token, h.due()
 	if h.continues {
 		lease.Answered, lease.Diagnosis = kept.Answered, kept.Diagnosis
 	} else {
@@ -63,6 +67,8 @@ func (h *hold) own(ctx context.Context, state *rollout.State) rollout.Ownership 
 	*state, h.lease, h.taken = next, lease, true
 	return rollout.LeaseMine
 }
+
+func (h *hold) due() time.Time { return h.controller.Clock.Now().Add(heartbeat) }
 
 // free tells whether this run may take the lease over. It refuses the job where another job's shift is under way.
 func (h *hold) free(kept Lease, run int) bool {
@@ -93,7 +99,7 @@ func (h *hold) save(ctx context.Context, state rollout.State) {
 	}
 	token, err := state.Token()
 	if err == nil {
-		h.lease.Token = token
+		h.lease.Token, h.lease.Due = token, h.due()
 		err = h.controller.Leases.Write(ctx, h.lease)
 	}
 	if err != nil {

@@ -11,12 +11,13 @@ import (
 	"github.com/penguinshop/delivery/shiftfn/rollout"
 )
 
-// Lease is the environment's one record outside the load balancer and ECS. It is kept as the input of a one-time schedule,
-// which makes it also an alarm clock: at Due the function is woken with the lease as its event.
+// Lease is the environment's one record outside the load balancer and ECS. It is kept as the input of a schedule, which makes
+// it also an alarm clock: at Due the function is woken with the lease as its event.
 //
-// While a shift runs, the lease says who runs it, and wakes a new run when the running one was cut off. After a promotion it
-// says until when the old version stays warm, and wakes the run that retires it. A wake-up whose lease is no longer the kept
-// one was overtaken and does nothing; so a schedule that is late or doubled is harmless.
+// While a shift runs, the lease says who runs it, and wakes a new run when the running one was cut off: at Due, and again
+// every five minutes until the lease has changed. After a promotion it says until when the old version stays warm, and wakes,
+// once, the run that retires it. A wake-up whose lease is no longer the kept one was overtaken and does nothing; so a schedule
+// that is late or doubled is harmless.
 type Lease struct {
 	Version int       `json:"version"`
 	Kind    LeaseKind `json:"kind"`

@@ -96,11 +96,11 @@ func (p Policy) Plan() (Plan, []Problem) {
 		}
 	}
 	if len(c.problems) == 0 {
-		shortest, usual := plan.length(0), plan.length(Grace+Period)
-		plan.Deadline = seconds(c.within("deadlineSeconds", p.DeadlineSeconds, min(int(usual.Seconds()), 82_800), 300, 82_800))
+		shortest := plan.length(0)
+		usual := min(max(int(plan.length(Grace+Period).Seconds()), 300), 82_800)
+		plan.Deadline = seconds(c.within("deadlineSeconds", p.DeadlineSeconds, usual, 300, 82_800))
 		if plan.Deadline < shortest {
-			c.add("deadlineSeconds", fmt.Sprintf("the start, the bake times and the way back alone need %d", int(shortest.Seconds())),
-				strconv.Itoa(min(int(usual.Seconds()), 82_800)))
+			c.add("deadlineSeconds", fmt.Sprintf("the start, the bake times and the way back alone need %d", int(shortest.Seconds())), strconv.Itoa(usual))
 		}
 		plan.id = plan.fingerprint()
 	}

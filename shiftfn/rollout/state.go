@@ -68,6 +68,14 @@ func (s State) Abandon(now time.Time, reason string) State {
 	return s
 }
 
+// Resume gives a shift that was cut off on its last stretch the time for it anew.
+func (s State) Resume(now time.Time) State {
+	if s.Turned > 0 {
+		s.Turned = now.Unix()
+	}
+	return s
+}
+
 // Stable is the colour that the traffic came from.
 func (s State) Stable() Colour { return s.Candidate.Other() }
 
