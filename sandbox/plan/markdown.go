@@ -22,6 +22,7 @@ func Markdown(plans []*Plan) string {
 		{properties: 10},
 		{properties: 3},
 		{},
+		{bare: true},
 	} {
 		text = d.markdown(plans)
 		if len([]rune(text)) < CommentLimit {
@@ -37,6 +38,8 @@ func Markdown(plans []*Plan) string {
 // detail says how much of the plans a comment holds.
 type detail struct {
 	tree, diagram, accepted bool
+	// bare leaves just the changes and what is unsafe.
+	bare bool
 	// properties is the number of changed properties shown for each resource.
 	properties int
 }
@@ -70,6 +73,9 @@ func (d detail) stack(text *strings.Builder, p *Plan) {
 	fmt.Fprintf(text, "\n### %s\n", p.Stack)
 	d.difference(text, p)
 	d.findings(text, p)
+	if d.bare {
+		return
+	}
 	if len(p.Traffic) > 0 {
 		var rows strings.Builder
 		rows.WriteString("| resource | what it does |\n|---|---|\n")
@@ -114,7 +120,9 @@ func (d detail) difference(text *strings.Builder, p *Plan) {
 		text.WriteString("\n")
 		for i, property := range c.Properties {
 			if i == d.properties {
-				fmt.Fprintf(text, "  - … and %d more\n", len(c.Properties)-i)
+				if !d.bare {
+					fmt.Fprintf(text, "  - … and %d more\n", len(c.Properties)-i)
+				}
 				break
 			}
 			fmt.Fprintf(text, "  - `%s`\n", strings.ReplaceAll(property.String(), "`", "'"))

@@ -181,7 +181,8 @@ func (p *Plan) writeDifference(text *strings.Builder) {
 	if d == nil {
 		return
 	}
-	text.WriteString("\n" + strong.Render("Difference to "+d.Against) + "  " + d.summary() + "\n")
+	text.WriteString("\n" + strong.Render(ansi.Truncate("Difference to "+d.Against, columns, "…")) + "\n")
+	paragraph(text, lipgloss.NewStyle(), "  ", "  ", d.summary())
 	style := map[Action]lipgloss.Style{Add: good, Alter: warm, Replace: bad, Remove: bad}
 	for _, c := range d.Changes {
 		line := ansi.Truncate(fmt.Sprintf("%s %s  %s %s", signs[c.Action], c.Action, shortType(c.Type), c.Name), columns-2, "…")
