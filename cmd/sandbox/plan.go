@@ -24,7 +24,7 @@ type planFlags struct {
 	strict                               bool
 }
 
-var formats = []string{"tree", "json", "markdown"}
+var formats = []string{"tree", "json", "markdown", "costs"}
 
 func planCommand() *cobra.Command {
 	var f planFlags
@@ -137,6 +137,9 @@ func (f planFlags) write(out io.Writer, plans []*plan.Plan) error {
 		return encoder.Encode(plans)
 	case "markdown":
 		_, err := io.WriteString(out, plan.Markdown(plans))
+		return err
+	case "costs":
+		_, err := io.WriteString(out, plan.Profile(plans))
 		return err
 	default:
 		// Colours reach a terminal alone, and none where NO_COLOR is set.

@@ -98,3 +98,13 @@ func TestEveryPriceNamesItsPage(t *testing.T) {
 		assert.Regexp(t, `^https://aws\.amazon\.com/.+/pricing/$`, page, name)
 	}
 }
+
+func TestTheProfileHasARowForEachKindOfCostAndAddsUp(t *testing.T) {
+	p := planOf(t, nil, balancer, declared{typ: keyType, name: "key"}, declared{typ: "aws:codepipeline/pipeline:Pipeline", name: "old"})
+	text := plan.Profile([]*plan.Plan{p})
+	assert.Contains(t, text, "| load balancer with its addresses | 19.71 |")
+	assert.Contains(t, text, "| keys and secrets | 1.00 |")
+	assert.Contains(t, text, "| the rest | 1.00 |")
+	assert.Contains(t, text, "| **in all** | 21.71 |")
+	assert.Contains(t, text, "- Prices of ")
+}
