@@ -3,6 +3,7 @@ package components
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/codepipeline"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
@@ -79,28 +80,45 @@ func reference(namespace, variable string) string { return "#{" + namespace + ".
 
 func prepareNamespace(e DeliveryEnvironment) string { return e.Name + "-prepare" }
 
-// approve asks a person, and shows what the answer depends on. AWS allows 1,000 characters, counted with the variables' values.
+// approvalCharacters is how long an approval's text may be before its variables have values. AWS allows 1,000 characters
+// with them; commit, date, digest and test result need 150 more than their names.
+const approvalCharacters = 800
+
+// approve asks a person, and shows what the answer depends on. The plan comes last, where a long one may be cut.
 func approve(args *DeliveryPipelineArgs, index int) *codepipeline.PipelineStageActionArgs {
 	e := args.Environments[index]
-	lines := pulumi.Sprintf("Release to %s\ncommit %s of %s\nimage %s\ntests %s", e.Name,
+	text := pulumi.Sprintf("Release to %s\ncommit %s of %s\nimage %s\ntests %s", e.Name,
 		reference(sourceNamespace, "CommitId"), reference(sourceNamespace, "AuthorDate"),
 		reference(buildNamespace, "IMAGE_DIGEST"), reference(buildNamespace, "TEST_RESULT"))
-	if e.Outputs.Strategy == contract.BlueGreen {
-		lines = pulumi.Sprintf("%s\ntraffic %s", lines, e.Outputs.ShiftPlan)
-	}
 	configuration := pulumi.StringMap{}
 	if index > 0 {
 		before := args.Environments[index-1]
-		lines = pulumi.Sprintf("%s\nlook at it in %s: %s", lines, before.Name, before.Outputs.URL)
+		text = pulumi.Sprintf("%s\nlook at it in %s: %s", text, before.Name, before.Outputs.URL)
 		configuration["ExternalEntityLink"] = before.Outputs.URL
 	}
-	configuration["CustomData"] = lines
+	if e.Outputs.Strategy == contract.BlueGreen {
+		text = pulumi.Sprintf("%s\n%s", text, e.Outputs.ShiftPlan)
+	}
+	configuration["CustomData"] = text.ApplyT(func(t string) string { return shorten(t, approvalCharacters) }).(pulumi.StringOutput)
 	return &codepipeline.PipelineStageActionArgs{
 		Name: pulumi.String("approve"), Category: pulumi.String("Approval"), Owner: pulumi.String("AWS"),
 		Provider: pulumi.String("Manual"), Version: pulumi.String("1"),
 		Configuration:    configuration,
 		TimeoutInMinutes: pulumi.Int(args.ApprovalMinutes),
 	}
+}
+
+// shorten cuts a text that is too long between two of its words.
+func shorten(text string, most int) string {
+	const mark = " …"
+	if len(text) <= most {
+		return text
+	}
+	cut := text[:most-len(mark)]
+	if at := strings.LastIndexByte(cut, ' '); at > 0 {
+		cut = cut[:at]
+	}
+	return cut + mark
 }
 
 // prepare points the idle side at the declared shape and says which side that is.
