@@ -97,7 +97,7 @@ const reasonLength = 10
 const plainHTTP = "plain-http"
 
 func checkEntrance(c *Config, p *problems) {
-	if c.HTTPS == nil && !slices.ContainsFunc(c.Accept, func(a Acceptance) bool { return a.Rule == plainHTTP }) {
+	if c.HTTPS == nil && !p.touched("accept") && !slices.ContainsFunc(c.Accept, func(a Acceptance) bool { return a.Rule == plainHTTP }) {
 		p.add("https", "is missing, and plain HTTP is refused unless penguinshop:accept says why it is right here",
 			`{domain: shop.example.com, certificateArn: "arn:aws:acm:…"}, or accept: [{rule: plain-http, reason: "no domain yet, and test data only"}]`)
 	}

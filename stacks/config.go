@@ -16,7 +16,7 @@ type Config struct {
 	// Whether the stack is held to what production needs: private addresses, and deletion only on purpose.
 	Production bool `json:"production" default:"false" example:"true"`
 	// What the plan finds unsafe and is right here, each with its reason. An entry that accepts nothing is a finding itself.
-	Accept []Acceptance `json:"accept" default:"[]"`
+	Accept []Acceptance `json:"accept" default:"[]" example:"[{\"rule\": \"plain-http\", \"reason\": \"no domain yet, and test data only\"}]"`
 	// Whether logs and artifacts rest under a key of the stack's own, rotated every year, for a dollar a month, instead of
 	// AWS's keys.
 	CustomerKey bool `json:"customerKey" default:"false" example:"true"`
@@ -25,31 +25,31 @@ type Config struct {
 	// by ECS alone (rolling).
 	Strategy string `json:"strategy" role:"env" default:"blueGreen" oneof:"blueGreen,rolling" example:"blueGreen"`
 	// The VPC that the environment makes.
-	Network Network `json:"network" role:"env"`
+	Network Network `json:"network" role:"env" example:"{\"zones\": 3, \"nat\": \"perZone\"}"`
 	// How users come in over TLS. Without it the environment speaks plain HTTP, which accept must then say the reason of, in
 	// an entry with the rule plain-http.
-	HTTPS *HTTPS `json:"https" role:"env"`
+	HTTPS *HTTPS `json:"https" role:"env" example:"{\"domain\": \"shop.example.com\", \"certificateArn\": \"arn:aws:acm:eu-central-1:123456789012:certificate/01234567-89ab-cdef-0123-456789abcdef\"}"`
 	// The load balancer and how it judges its targets.
-	LoadBalancer LoadBalancer `json:"loadBalancer" role:"env"`
+	LoadBalancer LoadBalancer `json:"loadBalancer" role:"env" example:"{\"deletionProtection\": true}"`
 	// The service's tasks.
-	Service Service `json:"service" role:"env"`
+	Service Service `json:"service" role:"env" example:"{\"cpu\": 512, \"memoryMiB\": 1024, \"minimum\": 2}"`
 	// How a release's traffic is moved and judged (blueGreen only).
-	Rollout rollout.Policy `json:"rollout" role:"env"`
+	Rollout rollout.Policy `json:"rollout" role:"env" example:"{\"preset\": \"canary\", \"standbySeconds\": 3600}"`
 	// When the environment raises an alarm, which rolls back a release while its former version is still warm.
-	Alarms Alarms `json:"alarms" role:"env"`
+	Alarms Alarms `json:"alarms" role:"env" example:"{\"errorsPerMinute\": 5}"`
 
 	// The environments that the pipeline delivers to, in this order. At least one.
-	Environments []Target `json:"environments" role:"shared" default:"[]"`
+	Environments []Target `json:"environments" role:"shared" default:"[]" example:"[{\"name\": \"dev\"}, {\"name\": \"prod\", \"approval\": true}]"`
 	// Where the changes come from.
-	Source Source `json:"source" role:"shared"`
+	Source Source `json:"source" role:"shared" example:"{\"repository\": \"penguinshop/delivery\", \"branch\": \"main\"}"`
 	// The images in ECR.
-	Image Image `json:"image" role:"shared"`
+	Image Image `json:"image" role:"shared" example:"{\"untaggedDays\": 14}"`
 	// How a change becomes an image.
-	Build Build `json:"build" role:"shared"`
+	Build Build `json:"build" role:"shared" example:"{\"compute\": \"BUILD_GENERAL1_MEDIUM\"}"`
 	// The approvals that environments ask for.
-	Approval Approval `json:"approval" role:"shared"`
+	Approval Approval `json:"approval" role:"shared" example:"{\"timeoutMinutes\": 1440}"`
 	// The pipeline's ECS action.
-	Deploy Deploy `json:"deploy" role:"shared"`
+	Deploy Deploy `json:"deploy" role:"shared" example:"{\"timeoutMinutes\": 20}"`
 }
 
 // Acceptance is one finding that is right in this stack.
@@ -92,7 +92,7 @@ type LoadBalancer struct {
 	// How long an idle connection is kept, in seconds. The app keeps its own for 65, which must be longer.
 	IdleTimeoutSeconds int `json:"idleTimeoutSeconds" default:"60" min:"1" max:"64" example:"60"`
 	// How a target is judged.
-	HealthCheck HealthCheck `json:"healthCheck"`
+	HealthCheck HealthCheck `json:"healthCheck" example:"{\"path\": \"/readyz\", \"intervalSeconds\": 10}"`
 }
 
 // HealthCheck is how a target is judged.

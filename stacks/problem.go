@@ -42,7 +42,7 @@ func (e *ConfigError) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// problems gathers what is wrong, each path once: what is of the wrong type is not checked for its range as well.
+// problems gathers what is wrong, each path once: what is of the wrong type is not judged by its range or its parts as well.
 type problems struct {
 	project string
 	list    []Problem
@@ -50,16 +50,19 @@ type problems struct {
 
 func (p *problems) add(path, what, example string) {
 	full := p.project + ":" + path
-	if !slices.ContainsFunc(p.list, func(q Problem) bool { return q.Path == full }) {
+	if !slices.ContainsFunc(p.list, func(q Problem) bool { return within(full, q.Path) }) {
 		p.list = append(p.list, Problem{full, what, example})
 	}
+}
+
+// within tells whether a path is another one or lies below it.
+func within(path, other string) bool {
+	rest, found := strings.CutPrefix(path, other)
+	return found && (rest == "" || rest[0] == '.' || rest[0] == '[')
 }
 
 // touched tells whether something is wrong at or below a path.
 func (p *problems) touched(path string) bool {
 	full := p.project + ":" + path
-	return slices.ContainsFunc(p.list, func(q Problem) bool {
-		rest, found := strings.CutPrefix(q.Path, full)
-		return found && (rest == "" || rest[0] == '.' || rest[0] == '[')
-	})
+	return slices.ContainsFunc(p.list, func(q Problem) bool { return within(q.Path, full) })
 }

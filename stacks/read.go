@@ -229,7 +229,7 @@ func fill(into reflect.Value, value any, field reflect.StructField, path string,
 				p.add(at, "is empty", example(field))
 				continue
 			}
-			fill(into.Index(i), element, reflect.StructField{Tag: ""}, at, p)
+			fill(into.Index(i), element, reflect.StructField{Tag: elementTag(field)}, at, p)
 		}
 	case reflect.Map:
 		object, ok := value.(map[string]any)
@@ -266,7 +266,7 @@ func fill(into reflect.Value, value any, field reflect.StructField, path string,
 			wrong()
 			return
 		}
-		within(into, field, path, p)
+		inRange(into, field, path, p)
 	}
 }
 
@@ -307,7 +307,7 @@ func oneOf(text string, field reflect.StructField, path string, p *problems) {
 	p.add(path, fmt.Sprintf("is %q, which is not one of %s", text, strings.Join(choices, ", ")), example(field))
 }
 
-func within(value reflect.Value, field reflect.StructField, path string, p *problems) {
+func inRange(value reflect.Value, field reflect.StructField, path string, p *problems) {
 	low, bounded := field.Tag.Lookup("min")
 	high := field.Tag.Get("max")
 	if !bounded {
@@ -322,6 +322,15 @@ func within(value reflect.Value, field reflect.StructField, path string, p *prob
 
 // example is a right value as it is written in the file.
 func example(field reflect.StructField) string { return field.Tag.Get("example") }
+
+// elementTag gives a list's element an example: the first of the list's own.
+func elementTag(field reflect.StructField) reflect.StructTag {
+	var elements []json.RawMessage
+	if json.Unmarshal([]byte(example(field)), &elements) != nil || len(elements) == 0 {
+		return ""
+	}
+	return reflect.StructTag(fmt.Sprintf("example:%q", elements[0]))
+}
 
 // shown is a value in an error message, short.
 func shown(value any) string {

@@ -29,7 +29,7 @@ var ErrNoGo = errors.New("the go command is not on PATH: install Go 1.26 or late
 // holds or requires Package. A zip of the same sources and the same Go that an earlier call left in the user's cache is
 // returned at once.
 func Zip(ctx context.Context, dir string) (string, error) {
-	s, err := find(ctx, dir)
+	s, err := find(ctx, dir, Package)
 	if err != nil {
 		return "", err
 	}
@@ -43,13 +43,14 @@ func Zip(ctx context.Context, dir string) (string, error) {
 // sources is what the zip is made from.
 type sources struct {
 	dir     string // where the go command runs
-	folder  string // the function's main package
+	main    string // the import path of the main package
+	folder  string // the main package's folder
 	module  string // the folder of go.mod and go.sum that pin the dependencies
 	version string // of Go
 }
 
-func find(ctx context.Context, dir string) (sources, error) {
-	list, err := goCommand(ctx, dir, "list", "-f", "{{.Dir}}", Package)
+func find(ctx context.Context, dir, main string) (sources, error) {
+	list, err := goCommand(ctx, dir, "list", "-f", "{{.Dir}}", main)
 	if err != nil {
 		return sources{}, fmt.Errorf("the traffic-shifting function's sources: %w", err)
 	}
@@ -58,7 +59,7 @@ func find(ctx context.Context, dir string) (sources, error) {
 		return sources{}, err
 	}
 	version, mod, _ := strings.Cut(strings.TrimSpace(env), "\n")
-	return sources{dir: dir, folder: strings.TrimSpace(list), module: filepath.Dir(mod), version: version}, nil
+	return sources{dir: dir, main: main, folder: strings.TrimSpace(list), module: filepath.Dir(mod), version: version}, nil
 }
 
 // fingerprint depends on everything that decides about the zip's bytes.
@@ -133,7 +134,7 @@ func (s sources) zip(ctx context.Context, cache string) (string, error) {
 	defer os.RemoveAll(work)
 	binary := filepath.Join(work, "bootstrap")
 	arguments := append([]string{"build", "-o", binary}, flags...)
-	if _, err := goCommand(ctx, s.dir, append(arguments, Package)...); err != nil {
+	if _, err := goCommand(ctx, s.dir, append(arguments, s.main)...); err != nil {
 		return "", fmt.Errorf("the traffic-shifting function does not build: %w", err)
 	}
 	content, err := pack(binary)

@@ -57,7 +57,7 @@ type Policy struct {
 	// Preset is allAtOnce, canary or linear; it fills Steps. Give one of the two; with neither it is canary.
 	Preset string `json:"preset,omitempty" oneof:"allAtOnce,canary,linear" example:"canary"`
 	// Steps is the list of weights with their bake times, rising, the last 100; 1 to 20 steps.
-	Steps []Step `json:"steps,omitempty"`
+	Steps []Step `json:"steps,omitempty" example:"[{\"weight\": 10, \"bakeSeconds\": 300}, {\"weight\": 100, \"bakeSeconds\": 300}]"`
 	// OnFailure is rollback (default) or freeze.
 	OnFailure OnFailure `json:"onFailure,omitempty" oneof:"rollback,freeze" default:"rollback" example:"rollback"`
 	// GradualAbort walks the weights back through the steps instead of returning at once. It cannot go with freeze.
@@ -70,9 +70,9 @@ type Policy struct {
 	// StandbySeconds is how long the old version stays warm after promotion, 0 to 604,800 (a week); 0 retires it at once.
 	StandbySeconds int `json:"standbySeconds,omitempty" default:"0" example:"3600"`
 	// Probes are requests through the preview rule, before any user's request reaches the candidate and while it takes them.
-	Probes Probes `json:"probes,omitzero"`
+	Probes Probes `json:"probes,omitzero" example:"{\"count\": 20, \"paths\": [\"/\", \"/readyz\"]}"`
 	// Limits are the bounds of the verdicts.
-	Limits Limits `json:"limits,omitzero"`
+	Limits Limits `json:"limits,omitzero" example:"{\"errorPercent\": 0.5, \"latencyMs\": 500}"`
 	// Alarms are names of at most 20 CloudWatch alarms. One in state ALARM ends the shift at once; one without data is
 	// unknown, so an alarm that is silent when all is well needs treatMissingData = notBreaching.
 	Alarms []string `json:"alarms,omitempty" default:"[]" example:"[\"checkout-errors\"]"`

@@ -1,0 +1,97 @@
+package components
+
+import (
+	"testing"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+	"github.com/stretchr/testify/require"
+
+	"github.com/penguinshop/delivery/contract"
+)
+
+func TestWrongArgumentsAreRefusedBeforeTheComponentIsRegistered(t *testing.T) {
+	subnets := pulumi.ToStringArray([]string{"subnet-1", "subnet-2"})
+	for _, c := range []struct {
+		says    string
+		declare func(ctx *pulumi.Context) error
+	}{
+		{"BlueGreenAlb: VpcID and Subnets are needed", func(ctx *pulumi.Context) error {
+			_, err := NewBlueGreenAlb(ctx, "web", nil)
+			return err
+		}},
+		{"BlueGreenAlb: Port is 0", func(ctx *pulumi.Context) error {
+			_, err := NewBlueGreenAlb(ctx, "web", &BlueGreenAlbArgs{VpcID: pulumi.String("vpc-1"), Subnets: subnets})
+			return err
+		}},
+		{"BlueGreenAlb: PreviewHeader and PreviewSecret are needed", func(ctx *pulumi.Context) error {
+			_, err := NewBlueGreenAlb(ctx, "web", &BlueGreenAlbArgs{VpcID: pulumi.String("vpc-1"), Subnets: subnets, Port: 80})
+			return err
+		}},
+		{"BlueGreenAlb: IngressCidrs is empty", func(ctx *pulumi.Context) error {
+			_, err := NewBlueGreenAlb(ctx, "web", &BlueGreenAlbArgs{VpcID: pulumi.String("vpc-1"), Subnets: subnets, Port: 80, SingleSide: true})
+			return err
+		}},
+		{"EcsEnvironment: Family, Repository, Subnets and Blue are needed", func(ctx *pulumi.Context) error {
+			_, err := NewEcsEnvironment(ctx, "app", nil)
+			return err
+		}},
+		{"EcsEnvironment: Scaling is 2 to 1 tasks", func(ctx *pulumi.Context) error {
+			_, err := NewEcsEnvironment(ctx, "app", &EcsEnvironmentArgs{
+				Family: "shop", Repository: "shop", Subnets: subnets, Blue: &EcsSideArgs{}, Scaling: Scaling{Minimum: 2, Maximum: 1},
+			})
+			return err
+		}},
+		{"Fargate has no task of 300 CPU units", func(ctx *pulumi.Context) error {
+			_, err := NewEcsEnvironment(ctx, "app", &EcsEnvironmentArgs{
+				Family: "shop", Repository: "shop", Subnets: subnets, Blue: &EcsSideArgs{}, Scaling: Scaling{Minimum: 1, Maximum: 1},
+				Size: FargateSize{300, 512},
+			})
+			return err
+		}},
+		{"TrafficShift: Code, ClusterArn, ListenerArn and PreviewRuleArn are needed", func(ctx *pulumi.Context) error {
+			_, err := NewTrafficShift(ctx, "shift", nil)
+			return err
+		}},
+		{"HealthAlarms: LoadBalancerSuffix and Blue are needed", func(ctx *pulumi.Context) error {
+			_, err := NewHealthAlarms(ctx, "alarms", nil)
+			return err
+		}},
+		{"DataKey: AccountID, Region and Partition are needed", func(ctx *pulumi.Context) error {
+			_, err := NewDataKey(ctx, "data", nil)
+			return err
+		}},
+		{"DeliveryPipeline: Repository.Name and Source.Repository are needed", func(ctx *pulumi.Context) error {
+			_, err := NewDeliveryPipeline(ctx, "delivery", nil)
+			return err
+		}},
+		{"DeliveryPipeline: Environments is empty", func(ctx *pulumi.Context) error {
+			_, err := NewDeliveryPipeline(ctx, "delivery", &DeliveryPipelineArgs{Repository: Repository{Name: "a"}, Source: Source{Repository: "a/b"}})
+			return err
+		}},
+		{`DeliveryPipeline: two environments have the name "dev"`, func(ctx *pulumi.Context) error {
+			dev := DeliveryEnvironment{Name: "dev", Outputs: contract.Fake("dev", contract.BlueGreen)}
+			_, err := NewDeliveryPipeline(ctx, "delivery", &DeliveryPipelineArgs{
+				Repository: Repository{Name: "a"}, Source: Source{Repository: "a/b"}, Environments: []DeliveryEnvironment{dev, dev},
+			})
+			return err
+		}},
+	} {
+		t.Run(c.says, func(t *testing.T) {
+			registered := &registrations{}
+			err := pulumi.RunErr(c.declare, pulumi.WithMocks("shop", "test", registered))
+			require.ErrorContains(t, err, c.says)
+			require.Empty(t, registered.names)
+		})
+	}
+}
+
+// registrations remembers what was registered.
+type registrations struct{ names []string }
+
+func (r *registrations) NewResource(args pulumi.MockResourceArgs) (string, resource.PropertyMap, error) {
+	r.names = append(r.names, args.Name)
+	return args.Name, nil, nil
+}
+
+func (r *registrations) Call(pulumi.MockCallArgs) (resource.PropertyMap, error) { return nil, nil }
