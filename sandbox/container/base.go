@@ -12,6 +12,8 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
+
+	"github.com/penguinshop/delivery/sandbox/cache"
 )
 
 // reachPatience bounds the question whether an image can be pulled. A registry that takes longer would take minutes to pull
@@ -115,11 +117,11 @@ type answer struct {
 }
 
 func openAnswers() (*answers, error) {
-	folder, err := CacheFolder()
+	folder, err := cache.Folder("registries")
 	if err != nil {
 		return nil, err
 	}
-	a := &answers{path: filepath.Join(folder, "registries.json")}
+	a := &answers{path: filepath.Join(folder, "unreachable.json")}
 	if text, err := os.ReadFile(a.path); err == nil {
 		_ = json.Unmarshal(text, a) // a broken cache is an empty one
 	}
@@ -137,17 +139,4 @@ func (a *answers) save() {
 			_ = os.Rename(temporary, a.path)
 		}
 	}
-}
-
-// CacheFolder is the folder of what the sandbox keeps from one run to the next to be faster; all in it can be made again.
-func CacheFolder() (string, error) {
-	home, err := os.UserCacheDir()
-	if err != nil {
-		return "", fmt.Errorf("find the cache folder: %w (set XDG_CACHE_HOME or HOME)", err)
-	}
-	folder := filepath.Join(home, "penguinshop-sandbox")
-	if err := os.MkdirAll(folder, 0o700); err != nil {
-		return "", fmt.Errorf("make the cache folder: %w", err)
-	}
-	return folder, nil
 }

@@ -92,13 +92,13 @@ func open(ctx context.Context, name string, o Options, folder *scratch.Folder) (
 	case Podman:
 		return openPodman(ctx, o, folder)
 	default:
-		return nil, errors.New("not here yet")
+		return openProcess(o, folder)
 	}
 }
 
 // sweep lets the chosen engine and the process engine, whose leftovers need no engine to remove, clear away dead runs.
 func sweep(ctx context.Context, chosen sweeper, dead []*scratch.Folder) error {
-	var err error
+	err := endProcesses(dead)
 	if sweepErr := chosen.sweep(ctx, dead); sweepErr != nil {
 		err = errors.Join(err, fmt.Errorf("clear away what an earlier run left: %w", sweepErr))
 	}

@@ -9,11 +9,9 @@ package ecr
 import (
 	"fmt"
 	"io"
-	"io/fs"
 	"log"
 	"net/http"
 	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"time"
@@ -21,6 +19,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
 	"github.com/google/go-containerregistry/pkg/registry"
 
+	"github.com/penguinshop/delivery/sandbox/cache"
 	"github.com/penguinshop/delivery/sandbox/clock"
 )
 
@@ -66,7 +65,7 @@ func New(o Options) (*Service, error) {
 	if err := os.MkdirAll(o.Folder, 0o700); err != nil {
 		return nil, fmt.Errorf("make the registry's folder: %w", err)
 	}
-	forgetLayers(o.Folder, time.Now().Add(-layerLife))
+	cache.Forget(o.Folder, layerLife)
 	s := &Service{
 		region: o.Region, account: o.Account, clock: o.Clock, repositories: map[string]*repository{},
 		protocol: registry.New(registry.Logger(log.New(io.Discard, "", 0)), registry.WithBlobHandler(registry.NewDiskBlobHandler(o.Folder))),
@@ -110,16 +109,3 @@ func (s *Service) missingText(name string) string {
 
 // layerLife is how long a layer is kept after its last push.
 const layerLife = 7 * 24 * time.Hour
-
-// forgetLayers removes the layers that were pushed before the given time. A layer that another process needs it pushes again.
-func forgetLayers(folder string, before time.Time) {
-	_ = filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() {
-			return nil
-		}
-		if info, err := entry.Info(); err == nil && info.ModTime().Before(before) {
-			_ = os.Remove(path)
-		}
-		return nil
-	})
-}

@@ -98,11 +98,11 @@ func (f *Folder) Close() error {
 	}
 	lock := f.lock
 	f.lock = nil
-	return errors.Join(removeAll(f.Path), lock.Close())
+	return errors.Join(RemoveAll(f.Path), lock.Close())
 }
 
-// removeAll also removes folders that were made read-only, as those of an unpacked image may be.
-func removeAll(path string) error {
+// RemoveAll is os.RemoveAll that also removes folders that were made read-only, as those of an unpacked image may be.
+func RemoveAll(path string) error {
 	if err := os.RemoveAll(path); err == nil {
 		return nil
 	}
@@ -140,8 +140,9 @@ func home() (string, error) {
 		return "", fmt.Errorf("make the folder of temporary folders: %w", err)
 	}
 	owner, known := info.Sys().(*syscall.Stat_t)
-	if !info.IsDir() || !known || int(owner.Uid) != os.Getuid() || info.Mode().Perm()&0o077 != 0 {
-		return "", fmt.Errorf("%s is not a folder that is yours alone: remove it, or set TMPDIR to another folder", path)
+	if !info.IsDir() || !known || int(owner.Uid) != os.Getuid() || info.Mode().Perm()&0o022 != 0 {
+		return "", fmt.Errorf("%s is not a folder that you alone can write to: remove it, or set TMPDIR to another folder", path)
 	}
-	return path, nil
+	// Others may pass through, to a folder in it that lets them: a program that runs as another user has its files there.
+	return path, os.Chmod(path, 0o711)
 }

@@ -74,7 +74,7 @@ func TestCloseRemovesEvenReadOnlyFoldersAndCanBeCalledTwice(t *testing.T) {
 	require.NoError(t, f.Close())
 }
 
-func TestAFolderThatOthersCanReadIsRefused(t *testing.T) {
+func TestAFolderThatOthersCanWriteToIsRefused(t *testing.T) {
 	t.Setenv("TMPDIR", t.TempDir())
 	f, err := scratch.New()
 	require.NoError(t, err)
@@ -82,5 +82,5 @@ func TestAFolderThatOthersCanReadIsRefused(t *testing.T) {
 	home := filepath.Dir(f.Path)
 	require.NoError(t, os.Chmod(home, 0o777))
 	_, err = scratch.New()
-	require.ErrorContains(t, err, home+" is not a folder that is yours alone")
+	require.ErrorContains(t, err, home+" is not a folder that you alone can write to")
 }
