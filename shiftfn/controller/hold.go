@@ -75,8 +75,10 @@ func (h *hold) free(kept Lease, run int) bool {
 	now := h.controller.Clock.Now()
 	shifting := kept.Kind == LeaseShift
 	if h.continues {
-		// Only the shift's own lease counts, as the run before left it. Everything else is a late or a second delivery.
-		return shifting && kept.Job == h.lease.Job && kept.Run == run && (kept.Owner == "" || kept.overdue(now))
+		// Only the shift's own lease counts, as the run before left it. Everything else is a late or a second delivery. The
+		// job says nothing here: each continuation is a job of its own, and the token is what they share (API reference,
+		// PutJobSuccessResult).
+		return shifting && kept.Run == run && (kept.Owner == "" || kept.overdue(now))
 	}
 	if h.lease.Job != "" && kept.knows(h.lease.Job) {
 		return false
