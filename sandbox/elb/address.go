@@ -72,20 +72,8 @@ func (s *Service) DialContext(ctx context.Context, _, address string) (net.Conn,
 	if err != nil {
 		return nil, fmt.Errorf("the port of %s: %w", address, err)
 	}
-	s.mu.Lock()
-	var named *loadBalancer
-	for _, lb := range s.loadBalancers {
-		if strings.EqualFold(aws.ToString(lb.DNSName), host) {
-			named = lb
-		}
-	}
-	names := make([]string, 0, len(s.loadBalancers))
-	for lb := range maps.Values(s.loadBalancers) {
-		names = append(names, aws.ToString(lb.DNSName))
-	}
-	s.mu.Unlock()
+	named, names := s.named(host)
 	if named == nil {
-		slices.Sort(names)
 		return nil, fmt.Errorf("%s is not the name of a load balancer in the sandbox: there are %s", host, strings.Join(names, ", "))
 	}
 	local, ok := s.localPort(named, number)
@@ -93,6 +81,29 @@ func (s *Service) DialContext(ctx context.Context, _, address string) (net.Conn,
 		return nil, fmt.Errorf("the load balancer %s has no listener on port %d", host, number)
 	}
 	return (&net.Dialer{}).DialContext(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(local)))
+}
+
+// named finds a load balancer by its DNS name or an alias of it, and returns all names, sorted.
+func (s *Service) named(host string) (*loadBalancer, []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	byName := maps.Clone(s.aliases)
+	for _, lb := range s.loadBalancers {
+		byName[strings.ToLower(aws.ToString(lb.DNSName))] = lb
+	}
+	return byName[strings.ToLower(host)], slices.Sorted(maps.Keys(byName))
+}
+
+// Alias gives a load balancer one more name, as a DNS record would: the domain that an environment's users know.
+func (s *Service) Alias(name, loadBalancerARN string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	lb := s.loadBalancers[loadBalancerARN]
+	if lb == nil {
+		return loadBalancerNotFound()
+	}
+	s.aliases[strings.ToLower(name)] = lb
+	return nil
 }
 
 // Client returns an HTTP client for which the load balancers' DNS names resolve, and no other names. It trusts the

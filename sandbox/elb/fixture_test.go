@@ -227,7 +227,7 @@ func weighted(blue, green int32) []types.Action {
 }
 
 // closedPort is an address on which nothing listens.
-func closedPort(t *testing.T) string {
+func closedPort(t testing.TB) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)

@@ -33,6 +33,8 @@ type listener struct {
 	table  atomic.Pointer[table]
 	local  int // the loopback port
 	server *http.Server
+	// freed is closed when the loopback port is free again.
+	freed chan struct{}
 }
 
 // listen serves the listener on the given loopback port, or on a free one where that is 0.
@@ -59,7 +61,11 @@ func (l *listener) listen(port int) error {
 		l.server.TLSConfig = l.service.authority.server(*l.loadBalancer.DNSName)
 		socket = tls.NewListener(socket, l.server.TLSConfig)
 	}
-	go func(server *http.Server) { _ = server.Serve(socket) }(l.server) // ends with http.ErrServerClosed
+	l.freed = make(chan struct{})
+	go func() {
+		defer close(l.freed)
+		_ = l.server.Serve(socket) // ends with http.ErrServerClosed, and closes the socket
+	}()
 	return nil
 }
 
@@ -68,7 +74,10 @@ func (l *listener) listen(port int) error {
 const longestHeaders = 64 << 10
 
 // close frees the port and ends the connections.
-func (l *listener) close() { _ = l.server.Close() }
+func (l *listener) close() {
+	_ = l.server.Close()
+	<-l.freed
+}
 
 func (l *listener) connection(_ net.Conn, state http.ConnState) {
 	switch state {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -141,6 +142,7 @@ func (p loadBalancerProvider) Delete(_ context.Context, r graph.Resource) error 
 		}
 	}
 	delete(s.loadBalancers, d.Arn)
+	maps.DeleteFunc(s.aliases, func(_ string, of *loadBalancer) bool { return of == lb })
 	return nil
 }
 

@@ -249,7 +249,7 @@ func TestAnswersOfTheLoadBalancerItself(t *testing.T) {
 }
 
 func TestWeightsAreKeptToWithinAPercentagePointOver10000Requests(t *testing.T) {
-	for _, weights := range [][2]int32{{99, 1}, {90, 10}, {67, 33}, {50, 50}, {1, 2}, {0, 100}, {998, 997}} {
+	for _, weights := range [][2]int32{{99, 1}, {50, 50}, {998, 997}} {
 		t.Run(fmt.Sprintf("%d to %d", weights[0], weights[1]), func(t *testing.T) {
 			w := shop(t, 100, 0)
 			w.healthy(blueARN, "10.0.0.1", says("blue"))

@@ -50,6 +50,7 @@ type Service struct {
 	listeners     map[string]*listener
 	rules         map[string]*rule
 	groups        map[string]*group
+	aliases       map[string]*loadBalancer // by lower-case name
 	nextPort      int
 }
 
@@ -84,7 +85,7 @@ func New(o Options) (*Service, error) {
 	ctx, stop := context.WithCancel(context.Background())
 	return &Service{
 		options: o, authority: authority, ctx: ctx, stop: stop, nextPort: o.FirstPort,
-		loadBalancers: map[string]*loadBalancer{}, listeners: map[string]*listener{}, rules: map[string]*rule{}, groups: map[string]*group{},
+		loadBalancers: map[string]*loadBalancer{}, aliases: map[string]*loadBalancer{}, listeners: map[string]*listener{}, rules: map[string]*rule{}, groups: map[string]*group{},
 	}, nil
 }
 
