@@ -42,7 +42,7 @@ func TestWrongArgumentsAreRefusedBeforeTheComponentIsRegistered(t *testing.T) {
 			})
 			return err
 		}},
-		{"Fargate has no task of 300 CPU units", func(ctx *pulumi.Context) error {
+		{"no Fargate task has 300 CPU units", func(ctx *pulumi.Context) error {
 			_, err := NewEcsEnvironment(ctx, "app", &EcsEnvironmentArgs{
 				Family: "shop", Repository: "shop", Subnets: subnets, Blue: &EcsSideArgs{}, Scaling: Scaling{Minimum: 1, Maximum: 1},
 				Size: FargateSize{300, 512},

@@ -37,14 +37,14 @@ func (s FargateSize) Validate() error {
 			if s.MemoryMiB == 512 || s.MemoryMiB == 1024 || s.MemoryMiB == 2048 {
 				return nil
 			}
-			return fmt.Errorf("Fargate has no task of %d CPU units with %d MiB: with %d it is 512, 1024 or 2048 MiB",
+			return fmt.Errorf("no Fargate task has %d CPU units with %d MiB: with %d it is 512, 1024 or 2048 MiB",
 				s.CPUUnits, s.MemoryMiB, s.CPUUnits)
 		}
 		if s.MemoryMiB >= size.least && s.MemoryMiB <= size.most && s.MemoryMiB%size.step == 0 {
 			return nil
 		}
-		return fmt.Errorf("Fargate has no task of %d CPU units with %d MiB: with %d it is %d to %d MiB in steps of %d",
+		return fmt.Errorf("no Fargate task has %d CPU units with %d MiB: with %d it is %d to %d MiB in steps of %d",
 			s.CPUUnits, s.MemoryMiB, s.CPUUnits, size.least, size.most, size.step)
 	}
-	return fmt.Errorf("Fargate has no task of %d CPU units: it is one of %s", s.CPUUnits, strings.Join(units, ", "))
+	return fmt.Errorf("no Fargate task has %d CPU units: it is one of %s", s.CPUUnits, strings.Join(units, ", "))
 }

@@ -111,7 +111,7 @@ func given(ctx *pulumi.Context) ([]string, error) {
 		Config map[string]any `yaml:"config"`
 	}
 	if err := yaml.Unmarshal(text, &file); err != nil {
-		return nil, fmt.Errorf("Pulumi.%s.yaml: %w", ctx.Stack(), err)
+		return nil, fmt.Errorf("the file Pulumi.%s.yaml: %w", ctx.Stack(), err)
 	}
 	names := slices.Sorted(maps.Keys(file.Config))
 	for i, name := range names {

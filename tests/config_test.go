@@ -58,7 +58,7 @@ func TestEachWrongValueOfAnEnvironmentIsNamedWithARightOne(t *testing.T) {
 		{"loadBalancer", `{"healthCheck":{"status":"OK"}}`, "loadBalancer.healthCheck.status", "not a status, a list or a range"},
 		{"loadBalancer", `{"healthCheck":{"intervalSeconds":5}}`, "loadBalancer.healthCheck.timeoutSeconds", "not less than the interval of 5"},
 		{"loadBalancer", `{"healthCheck":{"healthyCount":1}}`, "loadBalancer.healthCheck.healthyCount", "not within 2 to 10"},
-		{"service", `{"cpu":300}`, "service.cpu", "Fargate has no task of 300 CPU units"},
+		{"service", `{"cpu":300}`, "service.cpu", "no Fargate task has 300 CPU units"},
 		{"service", `{"cpu":256,"memoryMiB":4096}`, "service.cpu", "with 256 it is 512, 1024 or 2048 MiB"},
 		{"service", `{"cpu":"256"}`, "service.cpu", `"256", which is not a whole number`},
 		{"service", `{"cpu":256.5}`, "service.cpu", `256.5, which is not a whole number`},

@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -167,13 +166,4 @@ func TestTheFunctionIsToldWhatItMoves(t *testing.T) {
 		ScheduleRole:  one(t, g, "aws:iam/role:Role", "shift-scheduler").Outputs["arn"].(string),
 		Blue:          side("blue"), Green: side("green"),
 	}, told)
-}
-
-func TestTheFourStacksAreDeclaredInUnderTwoSeconds(t *testing.T) {
-	project, err := graph.Load(root)
-	require.NoError(t, err)
-	start := time.Now()
-	_, err = project.RunAll(t.Context(), stacks.Declare)
-	require.NoError(t, err)
-	assert.Less(t, time.Since(start), 2*time.Second, "all four stacks")
 }
