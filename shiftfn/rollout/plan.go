@@ -99,7 +99,7 @@ func (p Policy) Plan() (Plan, []Problem) {
 		shortest := plan.length(0)
 		usual := min(max(int(plan.length(Grace+Period).Seconds()), 300), 82_800)
 		plan.Deadline = seconds(c.within("deadlineSeconds", p.DeadlineSeconds, usual, 300, 82_800))
-		if plan.Deadline < shortest {
+		if len(c.problems) == 0 && plan.Deadline < shortest {
 			c.add("deadlineSeconds", fmt.Sprintf("the start, the bake times and the way back alone need %d", int(shortest.Seconds())), strconv.Itoa(usual))
 		}
 		plan.id = plan.fingerprint()

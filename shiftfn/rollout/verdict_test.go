@@ -1,0 +1,181 @@
+package rollout_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/penguinshop/delivery/shiftfn/rollout"
+)
+
+// verdict is that of one source, of a tick that shifts at 10 percent.
+func (s *stand) verdict(t *testing.T, source string) rollout.Finding {
+	t.Helper()
+	for _, f := range s.decide().Findings {
+		if f.Source == source {
+			return f
+		}
+	}
+	t.Fatalf("%s was not judged", source)
+	return rollout.Finding{}
+}
+
+func TestOneFailureIsAFailureAndAPassNeedsAll(t *testing.T) {
+	of := func(verdicts ...rollout.Verdict) rollout.Verdict {
+		var findings []rollout.Finding
+		for _, v := range verdicts {
+			findings = append(findings, rollout.Finding{Verdict: v})
+		}
+		return rollout.Overall(findings)
+	}
+	assert.Equal(t, rollout.Pass, of(rollout.Pass, rollout.Pass))
+	assert.Equal(t, rollout.Unknown, of(rollout.Pass, rollout.Unknown, rollout.Pass))
+	assert.Equal(t, rollout.Fail, of(rollout.Unknown, rollout.Fail, rollout.Pass))
+	assert.Equal(t, rollout.Fail, of(rollout.Pass, rollout.Fail, rollout.Unknown))
+}
+
+func TestProbesAreJudgedByWhatTheyProve(t *testing.T) {
+	for name, test := range map[string]struct {
+		probed rollout.Probed
+		want   rollout.Verdict
+	}{
+		"all well":                     {rollout.Probed{Sent: 5}, rollout.Pass},
+		"all failed":                   {rollout.Probed{Sent: 5, Failed: 5}, rollout.Fail},
+		"one of five proves a bad one": {rollout.Probed{Sent: 5, Failed: 1}, rollout.Fail},
+		"one of twenty does":           {rollout.Probed{Sent: 20, Failed: 1}, rollout.Fail},
+		"one of thirty proves nothing": {rollout.Probed{Sent: 30, Failed: 1}, rollout.Pass},
+		"most did not get there":       {rollout.Probed{Sent: 2, Unsent: 3}, rollout.Unknown},
+		"half did not get there":       {rollout.Probed{Sent: 3, Unsent: 3}, rollout.Pass},
+		"none got there":               {rollout.Probed{Unsent: 5}, rollout.Unknown},
+		"few got there, and failed":    {rollout.Probed{Sent: 2, Failed: 2, Unsent: 3}, rollout.Fail},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := at(t, canary(t), rollout.Shifting, 10, 0)
+			s.seen.Probes = &test.probed
+			f := s.verdict(t, "probes")
+			assert.Equal(t, test.want, f.Verdict, f.Text)
+		})
+	}
+}
+
+func TestTargetsAreJudgedByTheShareThatIsRequired(t *testing.T) {
+	for _, test := range []struct {
+		size, percent, healthy int
+		want                   rollout.Verdict
+	}{
+		{4, 75, 4, rollout.Pass}, {4, 75, 3, rollout.Pass}, {4, 75, 2, rollout.Fail}, {2, 75, 2, rollout.Pass}, {2, 75, 1, rollout.Fail},
+		{3, 50, 2, rollout.Pass}, {3, 50, 1, rollout.Fail}, {1, 1, 1, rollout.Pass}, {1, 1, 0, rollout.Fail}, {200, 1, 2, rollout.Pass}, {200, 1, 1, rollout.Fail},
+		{0, 75, 1, rollout.Pass}, {0, 75, 0, rollout.Fail}, {10, 100, 9, rollout.Fail}, {10, 100, 10, rollout.Pass},
+	} {
+		s := at(t, canary(t), rollout.Shifting, 10, 0)
+		s.plan.Limits.HealthyPercent, s.state.Size = test.percent, test.size
+		s.seen.Green.Targets.Healthy = test.healthy
+		f := s.verdict(t, "targets")
+		assert.Equal(t, test.want, f.Verdict, "%d of %d at %d %%: %s", test.healthy, test.size, test.percent, f.Text)
+	}
+}
+
+func TestMetricsAreJudgedByWhatTheyProve(t *testing.T) {
+	counts := func(requests, errors float64) rollout.Counts {
+		return rollout.Counts{Requests: requests, Errors: errors}
+	}
+	slow := func(requests float64, ms int) rollout.Counts {
+		return rollout.Counts{Requests: requests, Latency: time.Duration(ms) * time.Millisecond}
+	}
+	for name, test := range map[string]struct {
+		counts []rollout.Counts
+		want   rollout.Verdict
+		says   string
+	}{
+		"no errors":                          {[]rollout.Counts{counts(1000, 0)}, rollout.Pass, "0 of 1000 (0.00 %)"},
+		"at the limit":                       {[]rollout.Counts{counts(1000, 5)}, rollout.Pass, ""},
+		"over it, but too few to tell":       {[]rollout.Counts{counts(1000, 6)}, rollout.Unknown, "a verdict needs"},
+		"over it, and likely":                {[]rollout.Counts{counts(1000, 14)}, rollout.Fail, "14 of 1000 (1.40 %)"},
+		"too few samples":                    {[]rollout.Counts{counts(49, 0)}, rollout.Unknown, "a verdict needs 50 requests"},
+		"just enough samples":                {[]rollout.Counts{counts(50, 0)}, rollout.Pass, ""},
+		"enough samples together":            {[]rollout.Counts{counts(25, 0), counts(25, 0)}, rollout.Pass, "0 of 50"},
+		"a slow drip":                        {[]rollout.Counts{counts(10000, 70), counts(10000, 70)}, rollout.Fail, "since the step began"},
+		"a break in the last minute":         {[]rollout.Counts{counts(1e6, 0), counts(1000, 20)}, rollout.Fail, "in the last minute"},
+		"within the latency bound":           {[]rollout.Counts{slow(1000, 500)}, rollout.Pass, ""},
+		"over the latency bound":             {[]rollout.Counts{slow(1000, 501)}, rollout.Fail, "p95 latency 501 ms, limit 500 ms"},
+		"slow earlier":                       {[]rollout.Counts{slow(1000, 900), slow(1000, 100)}, rollout.Pass, ""},
+		"over it in too few requests to say": {[]rollout.Counts{slow(1000, 100), slow(49, 900)}, rollout.Unknown, "of only 49 requests"},
+		"over it in just enough":             {[]rollout.Counts{slow(50, 900)}, rollout.Fail, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := at(t, canary(t), rollout.Shifting, 10, time.Hour)
+			s.seen.Green.Metrics = periods(s.seen.Now, test.counts...)
+			f := s.verdict(t, "metrics")
+			assert.Equal(t, test.want, f.Verdict, f.Text)
+			assert.Contains(t, f.Text, test.says)
+		})
+	}
+	t.Run("no latency is judged where the plan bounds none", func(t *testing.T) {
+		s := at(t, canary(t), rollout.Shifting, 10, time.Hour)
+		s.plan.Limits.LatencyMs = 0
+		s.seen.Green.Metrics = periods(s.seen.Now, slow(1000, 90_000))
+		assert.Equal(t, rollout.Pass, s.verdict(t, "metrics").Verdict)
+	})
+	t.Run("old metrics are unknown, and a reason to wonder", func(t *testing.T) {
+		s := at(t, canary(t), rollout.Shifting, 10, time.Minute)
+		s.seen.Green.Metrics = periods(s.seen.Now.Add(-rollout.Grace), good)
+		assert.Equal(t, rollout.Pass, s.verdict(t, "metrics").Verdict)
+		s.seen.Now = s.seen.Now.Add(time.Second)
+		assert.Equal(t, rollout.Unknown, s.verdict(t, "metrics").Verdict)
+		assert.Equal(t, 1, s.decide().State.Unknowns)
+	})
+	t.Run("a step without a bake time judges none", func(t *testing.T) {
+		s := at(t, canary(t), rollout.Shifting, 50, 0)
+		for _, f := range s.decide().Findings {
+			assert.NotEqual(t, "metrics", f.Source)
+		}
+	})
+	t.Run("the newest period that was judged is remembered", func(t *testing.T) {
+		s := at(t, canary(t), rollout.Shifting, 10, time.Hour)
+		s.seen.Green.Metrics = periods(s.seen.Now, good, good)
+		assert.Equal(t, s.seen.Now.Truncate(time.Minute).Unix(), s.decide().State.Judged)
+		s.state.Judged = s.seen.Now.Add(time.Hour).Unix()
+		assert.Equal(t, s.state.Judged, s.decide().State.Judged)
+	})
+}
+
+func TestAlarmsAreJudgedByName(t *testing.T) {
+	for name, test := range map[string]struct {
+		alarms []rollout.Alarm
+		want   rollout.Verdict
+	}{
+		"quiet":          {[]rollout.Alarm{{Name: "errors", State: rollout.AlarmOK}, {Name: "queue", State: rollout.AlarmOK}}, rollout.Pass},
+		"one rings":      {[]rollout.Alarm{{Name: "errors", State: rollout.AlarmInsufficient}, {Name: "queue", State: rollout.AlarmRinging}}, rollout.Fail},
+		"one is unsure":  {[]rollout.Alarm{{Name: "errors", State: rollout.AlarmInsufficient}, {Name: "queue", State: rollout.AlarmOK}}, rollout.Unknown},
+		"one is missing": {[]rollout.Alarm{{Name: "errors", State: rollout.AlarmOK}, {Name: "queue", State: rollout.AlarmMissing}}, rollout.Unknown},
+		"one is unread":  {[]rollout.Alarm{{Name: "errors", State: rollout.AlarmOK}}, rollout.Unknown},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := at(t, canary(t), rollout.Shifting, 10, 0)
+			s.plan.Alarms = []string{"errors", "queue"}
+			s.seen.Alarms = test.alarms
+			f := s.verdict(t, "alarms")
+			assert.Equal(t, test.want, f.Verdict, f.Text)
+		})
+	}
+}
+
+func TestTheDeploymentIsJudgedByItsRolloutState(t *testing.T) {
+	s := at(t, canary(t), rollout.Shifting, 10, 0)
+	assert.Equal(t, rollout.Pass, s.verdict(t, "deployment").Verdict)
+	s.seen.Green.Service.Desired, s.seen.Green.Service.Failed = 3, "of an earlier count"
+	assert.Equal(t, rollout.Pass, s.verdict(t, "deployment").Verdict)
+	s.seen.Green.Service.Desired = 4
+	assert.Equal(t, rollout.Fail, s.verdict(t, "deployment").Verdict)
+}
+
+func TestWeights(t *testing.T) {
+	assert.Equal(t, rollout.Weights{Blue: 30, Green: 70}, rollout.Split(rollout.Green, 70))
+	assert.Equal(t, rollout.Weights{Blue: 70, Green: 30}, rollout.Split(rollout.Blue, 70))
+	for w, want := range map[rollout.Weights]rollout.Colour{{Blue: 100}: rollout.Blue, {Green: 100}: rollout.Green, {Blue: 1, Green: 99}: "", {}: ""} {
+		live, whole := w.Live()
+		assert.Equal(t, want, live)
+		assert.Equal(t, want != "", whole)
+	}
+}
