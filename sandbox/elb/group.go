@@ -23,6 +23,7 @@ type group struct {
 	stack       string
 
 	routes atomic.Pointer[routes]
+	next   atomic.Uint64
 
 	mu        sync.Mutex
 	declared  types.TargetGroup
@@ -39,7 +40,7 @@ type group struct {
 type routes struct {
 	targets   []*target
 	algorithm string
-	next      atomic.Uint64
+	next      *atomic.Uint64 // the group's, so that its turns go on when the targets change
 }
 
 // The load balancing algorithms:
@@ -233,7 +234,7 @@ func (g *group) route() {
 	if len(healthy) == 0 {
 		healthy = registered
 	}
-	g.routes.Store(&routes{targets: healthy, algorithm: g.algorithm})
+	g.routes.Store(&routes{targets: healthy, algorithm: g.algorithm, next: &g.next})
 }
 
 // report tells the meter the counts where they changed, or in any case.
