@@ -63,7 +63,7 @@ func (f planFlags) run(ctx context.Context, out, progress io.Writer) error {
 	}
 	if f.against != "" {
 		fmt.Fprintf(progress, "Building the plan of %s …\n", f.against)
-		if err := compare(ctx, f, plans); err != nil {
+		if plans, err = f.compare(ctx, plans); err != nil {
 			return err
 		}
 	}
@@ -108,21 +108,24 @@ func (f planFlags) plans(ctx context.Context) ([]*plan.Plan, error) {
 	return plans, errors.Join(problems...)
 }
 
-// compare adds to each plan its difference to the other revision.
-func compare(ctx context.Context, f planFlags, plans []*plan.Plan) error {
+// compare adds to each plan its difference to the other revision, and a plan without resources for each stack that is gone.
+func (f planFlags) compare(ctx context.Context, plans []*plan.Plan) ([]*plan.Plan, error) {
 	prior, err := plan.At(ctx, f.dir, f.against)
 	if err != nil {
-		return err
+		return nil, err
+	}
+	before := map[string]*plan.Plan{}
+	for _, p := range prior {
+		before[p.Stack] = p
+		stands := slices.ContainsFunc(plans, func(now *plan.Plan) bool { return now.Stack == p.Stack })
+		if f.stack == "" && !stands {
+			plans = append(plans, &plan.Plan{Stack: p.Stack, Resources: []graph.Resource{}, Findings: []plan.Finding{}})
+		}
 	}
 	for _, p := range plans {
-		i := slices.IndexFunc(prior, func(other *plan.Plan) bool { return other.Stack == p.Stack })
-		var before *plan.Plan
-		if i >= 0 {
-			before = prior[i]
-		}
-		p.Compare(before, f.against)
+		p.Compare(before[p.Stack], f.against)
 	}
-	return nil
+	return plans, nil
 }
 
 func (f planFlags) write(out io.Writer, plans []*plan.Plan) error {

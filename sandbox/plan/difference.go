@@ -59,10 +59,10 @@ type Property struct {
 // Compare finds what changes from a prior plan of the stack to p. A nil prior means that the stack was not there.
 func (p *Plan) Compare(prior *Plan, against string) {
 	d := &Difference{Against: against, Changes: []Change{}}
-	before := map[string]graph.Resource{}
+	before, stood := map[string]graph.Resource{}, map[string]bool{}
 	if prior != nil {
 		for _, r := range prior.Resources {
-			before[r.URN] = r
+			before[r.URN], stood[r.URN] = r, true
 		}
 		d.MonthlyCostUSD = prior.MonthlyCostUSD
 	}
@@ -75,7 +75,7 @@ func (p *Plan) Compare(prior *Plan, against string) {
 			}
 		}
 		if !was {
-			d.Changes = append(d.Changes, Change{Action: Add, URN: r.URN, Type: r.Type, Name: r.Name})
+			d.Changes = append(d.Changes, Change{Action: Add, URN: r.URN, Type: r.Type, Name: r.Name, Traffic: diverts(r, stood)})
 			continue
 		}
 		delete(before, old.URN)
@@ -88,7 +88,9 @@ func (p *Plan) Compare(prior *Plan, against string) {
 	}
 	d.draw(p.Resources)
 	for i := range d.Changes {
-		d.Changes[i].Traffic = effect(d.Changes[i])
+		if d.Changes[i].Action != Add {
+			d.Changes[i].Traffic = effect(d.Changes[i])
+		}
 		d.TrafficAffected = d.TrafficAffected || d.Changes[i].Traffic != ""
 	}
 	order := []Action{Remove, Replace, Alter, Add}

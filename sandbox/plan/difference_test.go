@@ -56,6 +56,13 @@ func TestWhatIsAddedAndRemovedIsNamedWithItsPrice(t *testing.T) {
 	assert.False(t, d.TrafficAffected)
 }
 
+func TestANewRuleOnAStandingListenerTakesRequests(t *testing.T) {
+	listener := declared{typ: listenerType, name: "http", inputs: object{"port": 80}}
+	rule := declared{typ: ruleType, name: "beta", from: map[string][2]string{"listenerArn": {"http", "arn"}}}
+	assert.True(t, difference(t, []declared{listener}, []declared{listener, rule}).TrafficAffected)
+	assert.False(t, difference(t, []declared{cluster}, []declared{cluster, listener, rule}).TrafficAffected)
+}
+
 func TestAChangeIsShownPropertyByProperty(t *testing.T) {
 	d := difference(t, []declared{group}, []declared{group.but(object{
 		"healthCheck": object{"path": "/healthz"}, "tags": object{"team": "shop"},
@@ -148,4 +155,13 @@ func TestTheDifferenceReadsWellInATerminal(t *testing.T) {
 	assert.Contains(t, text.String(), "Difference to v1")
 	assert.Contains(t, text.String(), "RUNNING TRAFFIC IS AFFECTED")
 	assert.Contains(t, text.String(), `name: nothing → "other" (forces replacement)`)
+}
+
+func TestAStackThatIsGoneIsRemovedWhole(t *testing.T) {
+	prior := planOf(t, nil, balancer, cluster)
+	gone := &plan.Plan{Stack: "dev"}
+	gone.Compare(prior, "main")
+	assert.Len(t, gone.Difference.Changes, len(prior.Resources))
+	assert.True(t, gone.Difference.TrafficAffected)
+	assert.InDelta(t, -19.71, gone.Difference.MonthlyCostUSD, 0.001)
 }

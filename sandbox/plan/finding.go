@@ -65,7 +65,7 @@ func findings(g *graph.Graph) ([]Finding, error) {
 				continue
 			}
 			for _, reason := range rule.find(s, r) {
-				f := Finding{Rule: rule.Name, Resource: r.URN, Reason: reason}
+				f := Finding{Rule: rule.Name, Resource: r.URN, Reason: rule.Unsafe + ": " + reason}
 				for i := range accepted {
 					if accepted[i].covers(rule.Name, r) {
 						accepted[i].used, f.Accepted, f.Because = true, true, accepted[i].Reason

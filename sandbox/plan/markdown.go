@@ -138,6 +138,7 @@ func (d detail) findings(text *strings.Builder, p *Plan) {
 				fmt.Fprintf(text, "| %s | %s | %s |\n", f.Rule, cell(p.name(f.Resource)), cell(f.Reason))
 			}
 		}
+		text.WriteString("\n" + cell(p.accepting()) + "\n")
 	}
 	if accepted := len(p.Findings) - p.Open(); accepted > 0 && d.accepted {
 		var rows strings.Builder

@@ -3,6 +3,7 @@
 package plan
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/penguinshop/delivery/sandbox/graph"
@@ -48,6 +49,15 @@ func Of(g *graph.Graph) (*Plan, error) {
 		}
 	}
 	return p, nil
+}
+
+// accepting says how config accepts an unsafe thing.
+func (p *Plan) accepting() string {
+	project := ""
+	if len(p.Resources) > 0 {
+		project = strings.Split(p.Resources[0].URN, "::")[1] + ":"
+	}
+	return fmt.Sprintf("To accept one, add {rule: …, resource: …, reason: …} to %saccept in Pulumi.%s.yaml.", project, p.Stack)
 }
 
 // Open counts the findings that config does not accept.

@@ -17,13 +17,13 @@ import (
 // own `cmd/sandbox` is built there and asked for its plan as JSON. dir is a folder of the repository. The folder is removed
 // whatever happens. A stack that the revision does not have is not in the result.
 func At(ctx context.Context, dir, revision string) (plans []*Plan, err error) {
+	top, err := git(ctx, dir, "rev-parse", "--show-toplevel")
+	if err != nil {
+		return nil, fmt.Errorf("comparing with another revision needs a git repository: %w", err)
+	}
 	commit, err := git(ctx, dir, "rev-parse", "--verify", "--quiet", "--end-of-options", revision+"^{commit}")
 	if err != nil {
 		return nil, fmt.Errorf("there is no revision %q here: a right value is a branch, a tag or a commit, such as main or HEAD~1", revision)
-	}
-	top, err := git(ctx, dir, "rev-parse", "--show-toplevel")
-	if err != nil {
-		return nil, err
 	}
 	from, err := git(ctx, dir, "rev-parse", "--show-prefix")
 	if err != nil {

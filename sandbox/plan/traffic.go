@@ -102,16 +102,27 @@ func traffic(g *graph.Graph) []Touch {
 	return touches
 }
 
-// effect says what a change does to running traffic; empty when no request can notice it.
+// diverts says what a new resource does to running traffic. What is new carries none yet, except a rule on a listener that
+// stands already: it takes requests that others answered.
+func diverts(r graph.Resource, stood map[string]bool) string {
+	if r.Type != "aws:lb/listenerRule:ListenerRule" {
+		return ""
+	}
+	for _, urn := range r.Dependencies {
+		if stood[urn] && typeOf(urn) == "aws:lb/listener:Listener" {
+			return "takes the requests that it matches from where they go now"
+		}
+	}
+	return ""
+}
+
+// effect says what a change of what stands does to running traffic; empty when no request can notice it.
 func effect(c Change) string {
 	carries, ok := carriers[c.Type]
 	if !ok {
 		return ""
 	}
-	switch c.Action {
-	case Add:
-		return ""
-	case Remove, Replace:
+	if c.Action == Remove || c.Action == Replace {
 		return carries.gone
 	}
 	var loud []string

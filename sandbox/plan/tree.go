@@ -149,7 +149,7 @@ func (p *Plan) writeFindings(text *strings.Builder) {
 		paragraph(text, style, "    ", "    ", reason)
 	}
 	if p.Open() > 0 {
-		paragraph(text, faint, "  ", "  ", fmt.Sprintf("To accept one, write its rule, resource and reason under `accept` in Pulumi.%s.yaml.", p.Stack))
+		paragraph(text, faint, "  ", "  ", p.accepting())
 	}
 }
 

@@ -51,8 +51,8 @@ func TestTheTreeShowsEveryResourceAndWhatIsSpecialAboutIt(t *testing.T) {
 	}
 	assert.Contains(t, text, "lb/Listener https  ignores defaultActions")
 	assert.Contains(t, text, "! cloudwatch/LogGroup app")
-	assert.Contains(t, text, "kmsKeyId is not set: name a KMS key")
-	assert.Contains(t, text, "To accept one, write its rule, resource and reason under `accept`")
+	assert.Contains(t, text, "kmsKeyId is not set: name")
+	assert.Contains(t, text, "To accept one, add {rule: …, resource: …, reason: …} to shop:accept in")
 	assert.Contains(t, text, "lb/LoadBalancer front: takes every request")
 	assert.Contains(t, text, "19.71  lb/LoadBalancer front: load balancer")
 	assert.Contains(t, text, "aws:glacier/vault:Vault has no stand-in outputs")
