@@ -100,7 +100,6 @@ func TestTheFunctionMayDoExactlyThis(t *testing.T) {
 		"logs:FilterLogEvents logs log-group:dev-app-log:log-stream:*",
 		"logs:PutLogEvents logs log-group:dev-shift-log:log-stream:*",
 		"scheduler:CreateSchedule scheduler schedule/dev-shift-schedules/*",
-		"scheduler:DeleteSchedule scheduler schedule/dev-shift-schedules/*",
 		"scheduler:GetSchedule scheduler schedule/dev-shift-schedules/*",
 		"scheduler:UpdateSchedule scheduler schedule/dev-shift-schedules/*",
 		"ssm:GetParameter ssm parameter/dev-web-preview",

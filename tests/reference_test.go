@@ -145,10 +145,8 @@ func TestTheFunctionIsToldWhatItMoves(t *testing.T) {
 	g := stack(t, "qa")
 	function := one(t, g, "aws:lambda/function:Function", "shift-function")
 	variables := function.Inputs["environment"].(map[string]any)["variables"].(map[string]any)
-	var told settings.Settings
-	decoder := json.NewDecoder(strings.NewReader(variables[settings.Variable].(string)))
-	decoder.DisallowUnknownFields()
-	require.NoError(t, decoder.Decode(&told))
+	told, err := settings.Parse(variables[settings.Variable].(string))
+	require.NoError(t, err, "the function itself must accept what it is told")
 	told.Policy = rollout.Policy{}
 	export := func(key string) string { return g.Exports[key].(string) }
 	side := func(colour string) settings.Side {
@@ -162,6 +160,7 @@ func TestTheFunctionIsToldWhatItMoves(t *testing.T) {
 		LoadBalancer: export("loadBalancerArn"), Listener: export("listenerArn"), PreviewRule: export("previewRuleArn"),
 		URL: export("url"), PreviewHeader: "X-Penguinshop-Preview", PreviewParameter: export("previewParameterName"),
 		LogGroup: export("logGroupName"), Function: function.Outputs["arn"].(string),
+		MinimumTasks:  2,
 		ScheduleGroup: one(t, g, "aws:scheduler/scheduleGroup:ScheduleGroup", "shift-schedules").Outputs["name"].(string),
 		ScheduleRole:  one(t, g, "aws:iam/role:Role", "shift-scheduler").Outputs["arn"].(string),
 		Blue:          side("blue"), Green: side("green"),
