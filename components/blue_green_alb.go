@@ -70,6 +70,9 @@ type BlueGreenAlbArgs struct {
 	// IdleTimeoutSeconds is 1 to 4,000 (AWS). The targets must keep idle connections longer.
 	IdleTimeoutSeconds int
 	DeletionProtection bool
+	// Protect makes Pulumi refuse to delete or replace what carries the traffic: the load balancer, the listener with the
+	// weights, the preview rule and the target groups. A change that needs one of them replaced then fails before it begins.
+	Protect bool
 }
 
 // HealthCheck is how the load balancer judges a target.
@@ -124,7 +127,7 @@ func NewBlueGreenAlb(ctx *pulumi.Context, name string, args *BlueGreenAlbArgs, o
 		EnableDeletionProtection: pulumi.Bool(args.DeletionProtection),
 		// Headers that no server agrees about are how requests are smuggled past a load balancer.
 		DropInvalidHeaderFields: pulumi.Bool(true),
-	}, pulumi.Parent(c))
+	}, pulumi.Parent(c), pulumi.Protect(args.Protect))
 	if err != nil {
 		return nil, err
 	}
@@ -251,7 +254,7 @@ func (c *BlueGreenAlb) targetGroup(
 			HealthyThreshold:   pulumi.Int(args.HealthCheck.HealthyCount),
 			UnhealthyThreshold: pulumi.Int(args.HealthCheck.UnhealthyCount),
 		},
-	}, pulumi.Parent(c))
+	}, pulumi.Parent(c), pulumi.Protect(args.Protect))
 }
 
 // listener declares the listener that holds the weights, and with a certificate the redirect to it.
@@ -279,7 +282,9 @@ func (c *BlueGreenAlb) listener(
 		forward.Port, forward.Protocol = pulumi.Int(443), pulumi.String("HTTPS")
 		forward.CertificateArn, forward.SslPolicy = args.CertificateArn, pulumi.String(TLSPolicy)
 		role = "-https"
-		if _, err := lb.NewListener(ctx, name+"-http", &lb.ListenerArgs{
+		// Not called -http: a load balancer that goes from HTTP to HTTPS loses the listener that holds its weights, and that
+		// must be seen, and refused where the component is protected.
+		if _, err := lb.NewListener(ctx, name+"-redirect", &lb.ListenerArgs{
 			LoadBalancerArn: c.LoadBalancerArn,
 			Port:            pulumi.Int(80),
 			Protocol:        pulumi.String("HTTP"),
@@ -293,7 +298,7 @@ func (c *BlueGreenAlb) listener(
 			return nil, err
 		}
 	}
-	options := []pulumi.ResourceOption{pulumi.Parent(c)}
+	options := []pulumi.ResourceOption{pulumi.Parent(c), pulumi.Protect(args.Protect)}
 	if green != nil {
 		// Owned by shiftfn at run time: the weights. The whole action is ignored, because with nested ignores a further
 		// target group would preview as a change of weights (pulumi-aws #5798).
@@ -329,7 +334,7 @@ func (c *BlueGreenAlb) preview(
 			Type: pulumi.String("forward"), TargetGroupArn: green.Arn,
 		}},
 		// Owned by shiftfn at run time: the side that the rule leads to.
-	}, pulumi.Parent(listener), pulumi.IgnoreChanges([]string{"actions"}))
+	}, pulumi.Parent(listener), pulumi.Protect(args.Protect), pulumi.IgnoreChanges([]string{"actions"}))
 	if err != nil {
 		return err
 	}

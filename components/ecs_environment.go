@@ -62,6 +62,8 @@ type EcsEnvironmentArgs struct {
 	KeyArn pulumi.StringInput
 	// ExecuteCommand lets an operator open a shell in a task (ECS Exec). It keeps the root file system writable.
 	ExecuteCommand bool
+	// Protect makes Pulumi refuse to delete or replace the services. A change that needs that then fails before it begins.
+	Protect bool
 }
 
 // EcsSideArgs is where a colour's service is attached.
@@ -271,7 +273,7 @@ func (c *EcsEnvironment) side(
 		service.CapacityProviderStrategies = capacity.shares
 	}
 	// Owned at run time: taskDefinition by the pipeline (the image), desiredCount by shiftfn and autoscaling.
-	declared, err := ecs.NewService(ctx, name, service, pulumi.Parent(c), pulumi.DependsOn(capacity.needs),
+	declared, err := ecs.NewService(ctx, name, service, pulumi.Parent(c), pulumi.DependsOn(capacity.needs), pulumi.Protect(args.Protect),
 		pulumi.IgnoreChanges([]string{"taskDefinition", "desiredCount"}))
 	if err != nil {
 		return nil, err

@@ -29,6 +29,9 @@ type Config struct {
 	// How users come in over TLS. Without it the environment speaks plain HTTP, which accept must then say the reason of, in
 	// an entry with the rule plain-http.
 	HTTPS *HTTPS `json:"https" role:"env" example:"{\"domain\": \"shop.example.com\", \"certificateArn\": \"arn:aws:acm:eu-central-1:123456789012:certificate/01234567-89ab-cdef-0123-456789abcdef\"}"`
+	// The reason, in words, why `up` and `destroy` may replace or delete what carries the traffic (load balancer, listener,
+	// preview rule, target groups, services). Without it Pulumi refuses both.
+	Unprotected string `json:"unprotected" role:"env" example:"the environment is being torn down"`
 	// The load balancer and how it judges its targets.
 	LoadBalancer LoadBalancer `json:"loadBalancer" role:"env" example:"{\"deletionProtection\": true}"`
 	// The service's tasks.

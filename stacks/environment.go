@@ -117,6 +117,7 @@ func loadBalancer(ctx *pulumi.Context, c Config, place *place, singleSide bool) 
 		DeregistrationDelaySeconds: c.LoadBalancer.DeregistrationDelaySeconds,
 		IdleTimeoutSeconds:         c.LoadBalancer.IdleTimeoutSeconds,
 		DeletionProtection:         c.LoadBalancer.DeletionProtection,
+		Protect:                    c.Unprotected == "",
 	}
 	if c.HTTPS != nil {
 		args.CertificateArn, args.Domain = pulumi.String(c.HTTPS.CertificateArn), c.HTTPS.Domain
@@ -169,6 +170,7 @@ func tasks(
 		LogRetentionDays:   c.LogRetentionDays,
 		KeyArn:             key,
 		ExecuteCommand:     c.Service.ExecuteCommand,
+		Protect:            c.Unprotected == "",
 	})
 }
 

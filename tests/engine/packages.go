@@ -102,9 +102,11 @@ func packages(ctx context.Context, project *graph.Project, replaces func(typ, pr
 		p.Name = name
 		if name == "awsx" {
 			p.Component = func(typ, name string, inputs map[string]any) (map[string]any, error) {
+				// Another address range is another network: its parts get other ids.
+				name = fmt.Sprintf("%s-%v", name, inputs["cidrBlock"])
 				return away.Construct(graph.Resource{
 					Type: typ, Name: name, Inputs: inputs, Remote: true,
-					URN: "urn:pulumi:any::" + project.Name + "::" + typ + "::" + name,
+					URN: fmt.Sprintf("urn:pulumi:any::%s::%s::%s", project.Name, typ, name),
 				})
 			}
 		}

@@ -97,7 +97,13 @@ func (w *World) Drift(urn resource.URN, change func(properties resource.Property
 	if newest == nil {
 		return fmt.Errorf("nothing live has the URN %s", urn)
 	}
+	before := newest.Properties.Copy()
 	change(newest.Properties)
+	for key := range newest.Properties {
+		if _, had := before[key]; !had {
+			newest.inputs = append(newest.inputs, key) // a read tells it as an input from now on
+		}
+	}
 	return nil
 }
 
