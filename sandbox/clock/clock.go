@@ -29,6 +29,14 @@ func Real(c Clock, d time.Duration) time.Duration {
 	return d
 }
 
+// Lasting returns how much of c's time passes while d passes on the machine's own clock.
+func Lasting(c Clock, d time.Duration) time.Duration {
+	if c, ok := c.(*scaled); ok {
+		return time.Duration(float64(d) * c.factor)
+	}
+	return d
+}
+
 type scaled struct {
 	real   clockwork.Clock
 	start  time.Time

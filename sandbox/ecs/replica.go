@@ -7,6 +7,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
+	"github.com/penguinshop/delivery/sandbox/clock"
 	"github.com/penguinshop/delivery/sandbox/journal"
 )
 
@@ -134,7 +135,12 @@ func (sv *replicaService) describe() types.Service {
 	return d
 }
 
+// leastStart is what a process gets to start in, of the machine's own time, however fast the sandbox's runs; a grace period
+// that is declared shorter counts as declared.
+const leastStart = 10 * time.Second
+
 // graceEnds is when a task's failing health checks begin to count.
-func (sv *replicaService) graceEnds(t *task) time.Time {
-	return t.started.Add(time.Duration(aws.ToInt32(sv.settings.gracePeriod)) * time.Second)
+func (s *Service) graceEnds(sv *replicaService, t *task) time.Time {
+	declared := time.Duration(aws.ToInt32(sv.settings.gracePeriod)) * time.Second
+	return t.started.Add(max(declared, clock.Lasting(s.Clock, min(declared, leastStart))))
 }

@@ -114,7 +114,7 @@ func (s *Service) health(sv *replicaService, t *task) (health, sickness) {
 		}
 		switch state := described.TargetHealthDescriptions[0].TargetHealth; {
 		case state.State == elbtypes.TargetHealthStateEnumHealthy:
-		case state.State == elbtypes.TargetHealthStateEnumUnhealthy && !s.Clock.Now().Before(sv.graceEnds(t)):
+		case state.State == elbtypes.TargetHealthStateEnumUnhealthy && !s.Clock.Now().Before(s.graceEnds(sv, t)):
 			return unhealthy, sickness{group, aws.ToString(state.Description)}
 		default:
 			worst = unknown
