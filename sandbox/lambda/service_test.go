@@ -10,6 +10,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	sdk "github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	"github.com/jonboulle/clockwork"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -156,4 +158,21 @@ func TestAFunctionThatIsNotShiftfnIsRefusedByName(t *testing.T) {
 	assert.ErrorContains(t, err, "urn:shift: its environment has no variable "+settings.Variable)
 	err = s.Providers()[functionType].Create(t.Context(), resource(object{"layers": []any{"x"}}))
 	assert.ErrorContains(t, err, "does not imitate the input layers")
+}
+
+func TestAFunctionsConfigurationIsReadByNameOrARN(t *testing.T) {
+	open(t, object{"memorySize": 128, "loggingConfig": object{"logFormat": "JSON", "logGroup": "shift-log"}}, nil, func(s *lambda.Service, _ *journal.Journal) {
+		for _, name := range []string{"shift", arn} {
+			got, err := s.GetFunctionConfiguration(t.Context(), &sdk.GetFunctionConfigurationInput{FunctionName: &name})
+			require.NoError(t, err)
+			assert.Equal(t, map[string]string{settings.Variable: `{"environment":"dev"}`}, got.Environment.Variables)
+			assert.Equal(t, "shift-log", *got.LoggingConfig.LogGroup)
+			assert.EqualValues(t, 60, *got.Timeout)
+			assert.Equal(t, arn, *got.FunctionArn)
+		}
+		other := "other"
+		_, err := s.GetFunctionConfiguration(t.Context(), &sdk.GetFunctionConfigurationInput{FunctionName: &other})
+		var missing *types.ResourceNotFoundException
+		assert.ErrorAs(t, err, &missing)
+	})
 }

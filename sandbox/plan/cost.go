@@ -1,16 +1,13 @@
 package plan
 
 import (
-	_ "embed"
 	"fmt"
 	"maps"
 	"math"
 	"slices"
 	"strings"
-	"sync"
 
-	"go.yaml.in/yaml/v3"
-
+	"github.com/penguinshop/delivery/prices"
 	"github.com/penguinshop/delivery/sandbox/graph"
 )
 
@@ -23,50 +20,9 @@ type Cost struct {
 	MonthlyUSD float64
 }
 
-//go:embed prices.yaml
-var priceFile []byte
-
-type price struct {
-	USD  float64 `yaml:"usd"`
-	Page string  `yaml:"page"`
-}
-
-type priceTable struct {
-	AsOf          string           `yaml:"asOf"`
-	Region        string           `yaml:"region"`
-	HoursPerMonth float64          `yaml:"hoursPerMonth"`
-	Prices        map[string]price `yaml:"prices"`
-	Assumed       struct {
-		ImagesGB     float64 `yaml:"imagesGB"`
-		ObjectsGB    float64 `yaml:"objectsGB"`
-		SpotDiscount float64 `yaml:"spotDiscount"`
-	} `yaml:"assumed"`
-}
-
-// prices reads the table that this package carries; a test holds it to its form.
-var prices = sync.OnceValue(func() priceTable {
-	var table priceTable
-	if err := yaml.Unmarshal(priceFile, &table); err != nil {
-		panic(fmt.Sprintf("prices.yaml, which is part of this program: %v", err))
-	}
-	return table
-})
-
-// usd is a price by its name in the table.
-func (t priceTable) usd(name string) float64 {
-	p, ok := t.Prices[name]
-	if !ok {
-		panic("prices.yaml has no price " + name)
-	}
-	return p.USD
-}
-
-// hour is the price of one hour, for a whole month.
-func (t priceTable) hour(name string) float64 { return t.usd(name) * t.HoursPerMonth }
-
 // estimate collects the costs of one stack.
 type estimate struct {
-	priceTable
+	prices.Table
 	graph *graph.Graph
 	lines []Cost
 	// notes are assumptions that a line made.
@@ -81,7 +37,7 @@ func cents(usd float64) float64 { return math.Round(usd*100) / 100 }
 
 // costs prices every resource of a stack at rest, in URN order, and says what it assumed.
 func costs(g *graph.Graph) ([]Cost, []string) {
-	e := &estimate{priceTable: prices(), graph: g, notes: map[string]bool{}}
+	e := &estimate{Table: prices.Read(), graph: g, notes: map[string]bool{}}
 	unpriced := map[string]bool{}
 	for _, r := range g.Resources {
 		if !r.Custom || r.Read {
@@ -140,11 +96,11 @@ func free(typ string) bool {
 }
 
 func perHour(name, what string) func(*estimate, graph.Resource) {
-	return func(e *estimate, r graph.Resource) { e.add(r, e.hour(name), "%s", what) }
+	return func(e *estimate, r graph.Resource) { e.add(r, e.Month(name), "%s", what) }
 }
 
 func perMonth(name, what string) func(*estimate, graph.Resource) {
-	return func(e *estimate, r graph.Resource) { e.add(r, e.usd(name), "%s", what) }
+	return func(e *estimate, r graph.Resource) { e.add(r, e.USD(name), "%s", what) }
 }
 
 func service(e *estimate, r graph.Resource) {
@@ -154,11 +110,11 @@ func service(e *estimate, r graph.Resource) {
 			continue
 		}
 		vcpu, gigabytes := number(task, "cpu", 256)/1024, number(task, "memory", 512)/1024
-		arch, prefix := "x86_64", "fargateX86"
-		if text(task, "runtimePlatform.cpuArchitecture") == "ARM64" {
-			arch, prefix = "arm64", "fargateArm"
+		arch, arm := "x86_64", text(task, "runtimePlatform.cpuArchitecture") == "ARM64"
+		if arm {
+			arch = "arm64"
 		}
-		one := vcpu*e.hour(prefix+"VCPUHour") + gigabytes*e.hour(prefix+"GBHour")
+		one := e.FargateMonth(vcpu, gigabytes, arm)
 		spot := spotShare(r, count)
 		what := fmt.Sprintf("%.0f of %g vCPU and %g GB (%s)", count, vcpu, gigabytes, arch)
 		if spot > 0 {
@@ -171,7 +127,7 @@ func service(e *estimate, r graph.Resource) {
 		}
 		e.add(r, count*one*awake*(1-spot*e.Assumed.SpotDiscount), "%s", what)
 		if input(r, "networkConfiguration.assignPublicIp") == true && count > 0 {
-			e.add(r, count*awake*e.hour("publicAddressHour"), "a public address for each of %.0f", count)
+			e.add(r, count*awake*e.Month("publicAddressHour"), "a public address for each of %.0f", count)
 		}
 		return
 	}
@@ -203,12 +159,12 @@ func spotShare(r graph.Resource, count float64) float64 {
 }
 
 func balancer(e *estimate, r graph.Resource) {
-	e.add(r, e.hour("loadBalancerHour"), "load balancer")
+	e.add(r, e.Month("loadBalancerHour"), "load balancer")
 	if zones := len(texts(input(r, "subnets"))) + len(list(r, "subnetMappings")); input(r, "internal") != true && zones > 0 {
-		e.add(r, float64(zones)*e.hour("publicAddressHour"), "%d public addresses, one a zone", zones)
+		e.add(r, float64(zones)*e.Month("publicAddressHour"), "%d public addresses, one a zone", zones)
 	}
 	e.notes[fmt.Sprintf("Load balancers are priced without capacity units (%g USD an hour each), which requests use.",
-		e.usd("loadBalancerUnitHour"))] = true
+		e.USD("loadBalancerUnitHour"))] = true
 }
 
 func endpoint(e *estimate, r graph.Resource) {
@@ -216,7 +172,7 @@ func endpoint(e *estimate, r graph.Resource) {
 		return // gateway endpoints are free
 	}
 	zones := max(1, len(texts(input(r, "subnetIds"))))
-	e.add(r, float64(zones)*e.hour("endpointZoneHour"), "interface endpoint in %d zones", zones)
+	e.add(r, float64(zones)*e.Month("endpointZoneHour"), "interface endpoint in %d zones", zones)
 }
 
 func alarm(e *estimate, r graph.Resource) {
@@ -231,37 +187,37 @@ func alarm(e *estimate, r graph.Resource) {
 	}
 	metrics = max(1, metrics)
 	plural := map[bool]string{true: "s"}[metrics > 1]
-	e.add(r, float64(metrics)*e.usd(name), "alarm on %d metric%s", metrics, plural)
+	e.add(r, float64(metrics)*e.USD(name), "alarm on %d metric%s", metrics, plural)
 }
 
 func logs(e *estimate, _ graph.Resource) {
-	e.notes[fmt.Sprintf("Logs cost %g USD for each GB that is written.", e.usd("logGB"))] = true
+	e.notes[fmt.Sprintf("Logs cost %g USD for each GB that is written.", e.USD("logGB"))] = true
 }
 
 func pipeline(e *estimate, r graph.Resource) {
 	if text(r, "pipelineType") != "V2" {
-		e.add(r, e.usd("pipelineV1"), "pipeline of the type V1")
+		e.add(r, e.USD("pipelineV1"), "pipeline of the type V1")
 		return
 	}
-	e.notes[fmt.Sprintf("Each minute of a pipeline's action costs %g USD; approvals are free.", e.usd("pipelineMinute"))] = true
+	e.notes[fmt.Sprintf("Each minute of a pipeline's action costs %g USD; approvals are free.", e.USD("pipelineMinute"))] = true
 }
 
 func builds(e *estimate, _ graph.Resource) {
-	e.notes[fmt.Sprintf("Each minute of a small arm64 build costs %g USD.", e.usd("buildArmSmallMinute"))] = true
+	e.notes[fmt.Sprintf("Each minute of a small arm64 build costs %g USD.", e.USD("buildArmSmallMinute"))] = true
 }
 
 func storedParameter(e *estimate, r graph.Resource) {
 	if text(r, "tier") == "Advanced" {
-		e.add(r, e.usd("parameterAdvanced"), "advanced parameter")
+		e.add(r, e.USD("parameterAdvanced"), "advanced parameter")
 	}
 }
 
 func images(e *estimate, r graph.Resource) {
-	e.add(r, e.Assumed.ImagesGB*e.usd("imageGB"), "%g GB of images", e.Assumed.ImagesGB)
+	e.add(r, e.Assumed.ImagesGB*e.USD("imageGB"), "%g GB of images", e.Assumed.ImagesGB)
 }
 
 func objects(e *estimate, r graph.Resource) {
-	e.add(r, e.Assumed.ObjectsGB*e.usd("objectGB"), "%g GB of objects", e.Assumed.ObjectsGB)
+	e.add(r, e.Assumed.ObjectsGB*e.USD("objectGB"), "%g GB of objects", e.Assumed.ObjectsGB)
 }
 
 func insights(e *estimate, r graph.Resource) {
@@ -270,13 +226,4 @@ func insights(e *estimate, r graph.Resource) {
 			e.notes["Container Insights is on: its metrics are paid for by use and not counted."] = true
 		}
 	}
-}
-
-// Prices are the names of the known prices and the pages that they were read from.
-func Prices() map[string]string {
-	pages := map[string]string{}
-	for name, p := range prices().Prices {
-		pages[name] = p.Page
-	}
-	return pages
 }
