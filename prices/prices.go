@@ -65,3 +65,29 @@ func (t Table) FargateMonth(vcpu, gigabytes float64, arm bool) float64 {
 	}
 	return vcpu*t.Month(prefix+"VCPUHour") + gigabytes*t.Month(prefix+"GBHour")
 }
+
+// Capacity is one capacity provider of a service's strategy, as ECS has it.
+type Capacity struct {
+	Spot         bool
+	Weight, Base float64
+}
+
+// SpotShare is the part of count tasks, 0 to 1, that a strategy places on Fargate Spot: first each provider's base, then the rest by
+// weight.
+func SpotShare(count float64, strategy []Capacity) float64 {
+	var weights, spotWeight, base, spotBase float64
+	for _, c := range strategy {
+		weights, base = weights+c.Weight, base+c.Base
+		if c.Spot {
+			spotWeight, spotBase = spotWeight+c.Weight, spotBase+c.Base
+		}
+	}
+	if count == 0 || weights+base == 0 {
+		return 0
+	}
+	spot := min(spotBase, count)
+	if weights > 0 {
+		spot += max(0, count-base) * spotWeight / weights
+	}
+	return min(1, spot/count)
+}

@@ -138,24 +138,13 @@ func service(e *estimate, r graph.Resource) {
 
 // spotShare is the part of a service's tasks that its capacity providers place on Fargate Spot.
 func spotShare(r graph.Resource, count float64) float64 {
-	var weights, spotWeight, base, spotBase float64
+	var strategy []prices.Capacity
 	for _, s := range list(r, "capacityProviderStrategies") {
 		weight, _ := s["weight"].(float64)
-		least, _ := s["base"].(float64)
-		weights, base = weights+weight, base+least
-		if s["capacityProvider"] == "FARGATE_SPOT" {
-			spotWeight, spotBase = spotWeight+weight, spotBase+least
-		}
+		base, _ := s["base"].(float64)
+		strategy = append(strategy, prices.Capacity{Spot: s["capacityProvider"] == "FARGATE_SPOT", Weight: weight, Base: base})
 	}
-	if count == 0 || weights+base == 0 {
-		return 0
-	}
-	rest := max(0, count-base)
-	spot := min(spotBase, count)
-	if weights > 0 {
-		spot += rest * spotWeight / weights
-	}
-	return min(1, spot/count)
+	return prices.SpotShare(count, strategy)
 }
 
 func balancer(e *estimate, r graph.Resource) {

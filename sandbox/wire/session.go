@@ -26,6 +26,19 @@ type Session struct {
 	// Directory is the project that it delivers.
 	Directory string    `json:"directory"`
 	Started   time.Time `json:"started"`
+	// Clock is what the sandbox's own clock showed at Started, and Scale how many times faster than the machine's it runs; 0 is
+	// taken for the machine's own time.
+	Clock time.Time `json:"clock,omitzero"`
+	Scale float64   `json:"scale,omitempty"`
+}
+
+// Now is the present moment on the sandbox's clock, which all times that its services tell are of.
+func (s Session) Now() time.Time {
+	now := time.Now()
+	if s.Scale == 0 {
+		return now
+	}
+	return s.Clock.Add(time.Duration(float64(now.Sub(s.Started)) * s.Scale))
 }
 
 // ErrNoSandbox is returned by Newest when no sandbox of this user runs.
