@@ -15,7 +15,7 @@ import (
 // the folders that the build had mounted, and every build of a run mounts one of the run's own (see InstallCLI).
 func (e *cli) clearBuilds(ctx context.Context, folder *scratch.Folder) error {
 	list, err := e.output(ctx, "ps", "--all", "--external", "--no-trunc", "--format", "{{.ID}}")
-	if err != nil {
+	if err != nil || list == "" {
 		return err
 	}
 	store, err := e.output(ctx, "info", "--format", "{{.Store.GraphRoot}} {{.Store.GraphDriverName}}")

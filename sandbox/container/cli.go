@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"net"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -60,9 +61,10 @@ type dialect struct {
 	// env is added to the environment of the engine's commands.
 	env []string
 	// hostAlias is the name by which containers reach a listener on the machine's loopback. It is empty where they reach the
-	// bridge's own address instead, which gateway prints.
+	// bridge's own address instead: bridge is the command that prints the bridge's subnet and, where it was given one, its
+	// address.
 	hostAlias string
-	gateway   []string
+	bridge    []string
 	// buildsLeave tells whether a killed build leaves working containers behind.
 	buildsLeave bool
 }
@@ -98,15 +100,18 @@ func (e *cli) output(ctx context.Context, args ...string) (string, error) {
 	return strings.TrimSpace(out.String()), nil
 }
 
-// saying is err in the engine's own words, the last line that it wrote, where it wrote any.
+// saying is err in the engine's own words, the last line that it wrote of its own, where it wrote any.
 func saying(err error, words string) error {
 	lines := strings.Split(strings.TrimSpace(words), "\n")
+	lines = slices.DeleteFunc(lines, func(line string) bool {
+		return strings.TrimSpace(line) == "" || strings.HasPrefix(line, "Run 'docker ")
+	})
+	if len(lines) == 0 {
+		return err
+	}
 	last := strings.TrimSpace(lines[len(lines)-1])
 	for _, prefix := range []string{"Error: ", "docker: ", "Error response from daemon: "} {
 		last = strings.TrimPrefix(last, prefix)
-	}
-	if last == "" {
-		return err
 	}
 	return errors.New(last)
 }
@@ -227,12 +232,17 @@ func (e *cli) Listen(ctx context.Context) (net.Listener, string, error) {
 		listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
 		return listener, e.hostAlias, err
 	}
-	gateway, err := e.output(ctx, e.gateway...)
+	printed, err := e.output(ctx, e.bridge...)
 	if err != nil {
 		return nil, "", fmt.Errorf("find the address of %s's bridge: %w", e.name, err)
 	}
+	subnet, gateway, _ := strings.Cut(printed, " ")
 	if net.ParseIP(gateway) == nil {
-		return nil, "", fmt.Errorf("find the address of %s's bridge: %q is no IP address", e.name, gateway)
+		block, err := netip.ParsePrefix(subnet)
+		if err != nil {
+			return nil, "", fmt.Errorf("find the address of %s's bridge: %w", e.name, err)
+		}
+		gateway = block.Masked().Addr().Next().String()
 	}
 	// The engine may bring the bridge up with the first container only.
 	listener, err := (&net.ListenConfig{Control: bindBeforeUp}).Listen(ctx, "tcp", net.JoinHostPort(gateway, "0"))

@@ -32,8 +32,9 @@ func openDocker(ctx context.Context, o Options, folder *scratch.Folder) (*cli, e
 	}
 	e, err := newCLI(dialect{
 		name: Docker, path: path, bounds: true, env: []string{"DOCKER_CONFIG=" + config},
+		build:    []string{"--force-rm"}, // the builder before BuildKit keeps the container of an instruction that failed
 		labelled: `{{.Label "` + runLabel + `"}}`,
-		gateway:  []string{"network", "inspect", "bridge", "--format", "{{(index .IPAM.Config 0).Gateway}}"},
+		bridge:   []string{"network", "inspect", "bridge", "--format", "{{with index .IPAM.Config 0}}{{.Subnet}} {{.Gateway}}{{end}}"},
 	}, o, folder)
 	if err != nil {
 		return nil, err
@@ -116,33 +117,20 @@ func openPodman(ctx context.Context, o Options, folder *scratch.Folder) (*cli, e
 		labelled:  `{{index .Labels "` + runLabel + `"}}`,
 		remove:    []string{"--time", "0"},
 		env:       []string{"REGISTRY_AUTH_FILE=" + logins, "TMPDIR=" + folder.Path},
-		gateway:   []string{"network", "inspect", "podman", "--format", "{{(index .Subnets 0).Gateway}}"},
+		bridge:    []string{"network", "inspect", "podman", "--format", "{{with index .Subnets 0}}{{.Subnet}} {{.Gateway}}{{end}}"},
 	}, o, folder)
 	if err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, probePatience)
 	defer cancel()
-	text, err := e.output(ctx, "info", "--format", "json")
-	if err != nil {
-		return nil, err
-	}
-	var info struct {
-		Host struct {
-			ServiceIsRemote bool `json:"serviceIsRemote"`
-			Security        struct {
-				Rootless bool `json:"rootless"`
-			} `json:"security"`
-		} `json:"host"`
-	}
-	if err := json.Unmarshal([]byte(text), &info); err != nil {
-		return nil, fmt.Errorf("podman info: %w", err)
-	}
-	if info.Host.ServiceIsRemote {
+	// Elsewhere podman's containers run in a virtual machine, or on another host, that only answers for itself.
+	if runtime.GOOS != "linux" || os.Getenv("CONTAINER_HOST") != "" {
 		e.hostAlias, e.buildsLeave = "host.containers.internal", false
-		return e, nil
+		_, err := e.output(ctx, "info", "--format", "{{.Host.Os}}")
+		return e, err
 	}
-	if info.Host.Security.Rootless {
+	if os.Getuid() != 0 {
 		if _, err := exec.LookPath("slirp4netns"); err != nil {
 			return nil, errors.New("it runs rootless and needs slirp4netns: install the package slirp4netns")
 		}
@@ -206,7 +194,7 @@ func (e *cli) probe(ctx context.Context) error {
 	}
 	var problems []error
 	for _, bounds := range []bool{true, false} {
-		for _, runtime := range []string{"", "crun", "runc"} {
+		for _, runtime := range []string{"", "runc", "crun"} {
 			e.global, e.bounds = nil, bounds
 			if runtime != "" {
 				if _, err := exec.LookPath(runtime); err != nil {

@@ -38,7 +38,7 @@ func (e *cli) script() (string, error) {
 	}
 	engine := quoteAll(append([]string{e.path}, e.global...))
 	if e.name == Docker {
-		fmt.Fprintf(&s, "exec %s \"$@\"\n", engine)
+		fmt.Fprintf(&s, "if [ \"${1:-}\" = build ]; then shift; exec %[1]s build %[2]s \"$@\"; fi\nexec %[1]s \"$@\"\n", engine, quoteAll(e.build))
 		return s.String(), nil
 	}
 	npm, err := e.npmFolder()
