@@ -37,20 +37,42 @@ type environment struct {
 	loadBalancer, listener, rule, blue, green string
 }
 
-// everywhere runs a test on the sandbox and on moto.
-func everywhere(t *testing.T, test func(t *testing.T, e environment)) {
+// TestTheAPIDoesAsMotoDoes holds the sandbox and moto to the same expectations.
+func TestTheAPIDoesAsMotoDoes(t *testing.T) {
+	tests := map[string]func(t *testing.T, e environment){
+		"weights are read back as they were written":                 weightsAreReadBackAsTheyWereWritten,
+		"the listeners of aload balancer and the rules of alistener": theListenersOfALoadBalancerAndTheRulesOfAListener,
+		"a rule's action moves between groups":                       aRulesActionMovesBetweenGroups,
+		"target groups are found by name, ARN and load balancer":     targetGroupsAreFoundByNameARNAndLoadBalancer,
+		"targets are registered and deregistered":                    targetsAreRegisteredAndDeregistered,
+		"calls that AWS refuses have its errors":                     callsThatAWSRefusesHaveItsErrors,
+	}
 	t.Run("sandbox", func(t *testing.T) {
-		w := shop(t, 100, 0)
-		require.NoError(t, w.create(rule("preview", 1, []any{object{"httpHeader": object{"httpHeaderName": "X-Preview", "values": []any{"secret"}}}},
-			[]any{object{"type": "forward", "targetGroupArn": greenARN}})))
-		require.NoError(t, w.Providers()[loadBalancerType].Update(t.Context(), loadBalancer(nil), loadBalancer(object{"tags": object{"team": "shop"}})))
-		test(t, environment{w.Service, lbARN, listenerARN, ruleARN("preview"), blueARN, greenARN})
+		for name, test := range tests {
+			t.Run(name, func(t *testing.T) { test(t, atSandbox(t)) })
+		}
 	})
-	t.Run("moto", func(t *testing.T) { test(t, atMoto(t)) })
+	t.Run("moto", func(t *testing.T) {
+		config := moto.Config(t)
+		for name, test := range tests {
+			t.Run(name, func(t *testing.T) {
+				moto.Reset(t, *config.BaseEndpoint)
+				test(t, atMoto(t, config))
+			})
+		}
+	})
 }
 
-func atMoto(t *testing.T) environment {
-	ctx, config := t.Context(), moto.Config(t)
+func atSandbox(t *testing.T) environment {
+	w := shop(t, 100, 0)
+	require.NoError(t, w.create(rule("preview", 1, []any{object{"httpHeader": object{"httpHeaderName": "X-Preview", "values": []any{"secret"}}}},
+		[]any{object{"type": "forward", "targetGroupArn": greenARN}})))
+	require.NoError(t, w.Providers()[loadBalancerType].Update(t.Context(), loadBalancer(nil), loadBalancer(object{"tags": object{"team": "shop"}})))
+	return environment{w.Service, lbARN, listenerARN, ruleARN("preview"), blueARN, greenARN}
+}
+
+func atMoto(t *testing.T, config aws.Config) environment {
+	ctx := t.Context()
 	network, client := ec2.NewFromConfig(config), elbv2.NewFromConfig(config)
 	vpc, err := network.CreateVpc(ctx, &ec2.CreateVpcInput{CidrBlock: new("10.0.0.0/16")})
 	require.NoError(t, err)
@@ -102,181 +124,169 @@ func shares(t *testing.T, actions []types.Action) map[string]int32 {
 	return got
 }
 
-func TestWeightsAreReadBackAsTheyWereWritten(t *testing.T) {
-	everywhere(t, func(t *testing.T, e environment) {
-		for _, green := range []int32{0, 5, 100, 0} {
-			changed, err := e.ModifyListener(t.Context(), &elbv2.ModifyListenerInput{ListenerArn: &e.listener, DefaultActions: e.weights(100-green, green)})
-			require.NoError(t, err)
-			want := map[string]int32{e.blue: 100 - green, e.green: green}
-			assert.Equal(t, want, shares(t, changed.Listeners[0].DefaultActions))
-			out, err := e.DescribeListeners(t.Context(), &elbv2.DescribeListenersInput{ListenerArns: []string{e.listener}})
-			require.NoError(t, err)
-			require.Len(t, out.Listeners, 1)
-			assert.Equal(t, want, shares(t, out.Listeners[0].DefaultActions))
-			assert.Equal(t, int32(80), aws.ToInt32(out.Listeners[0].Port))
-			assert.Equal(t, e.loadBalancer, aws.ToString(out.Listeners[0].LoadBalancerArn))
-		}
-	})
-}
-
-func TestTheListenersOfALoadBalancerAndTheRulesOfAListener(t *testing.T) {
-	everywhere(t, func(t *testing.T, e environment) {
-		listeners, err := e.DescribeListeners(t.Context(), &elbv2.DescribeListenersInput{LoadBalancerArn: &e.loadBalancer})
+func weightsAreReadBackAsTheyWereWritten(t *testing.T, e environment) {
+	for _, green := range []int32{0, 5, 100, 0} {
+		changed, err := e.ModifyListener(t.Context(), &elbv2.ModifyListenerInput{ListenerArn: &e.listener, DefaultActions: e.weights(100-green, green)})
 		require.NoError(t, err)
-		require.Len(t, listeners.Listeners, 1)
-		assert.Equal(t, e.listener, *listeners.Listeners[0].ListenerArn)
-		rules, err := e.DescribeRules(t.Context(), &elbv2.DescribeRulesInput{ListenerArn: &e.listener})
-		require.NoError(t, err)
-		require.Len(t, rules.Rules, 2)
-		var defaults int
-		for _, r := range rules.Rules {
-			if aws.ToBool(r.IsDefault) {
-				defaults++
-				assert.Equal(t, "default", aws.ToString(r.Priority))
-				continue
-			}
-			assert.Equal(t, e.rule, aws.ToString(r.RuleArn))
-			assert.Equal(t, "1", aws.ToString(r.Priority))
-			assert.Equal(t, "X-Preview", aws.ToString(r.Conditions[0].HttpHeaderConfig.HttpHeaderName))
-			assert.Equal(t, []string{"secret"}, r.Conditions[0].HttpHeaderConfig.Values)
-		}
-		assert.Equal(t, 1, defaults)
-	})
-}
-
-func TestARulesActionMovesBetweenGroups(t *testing.T) {
-	everywhere(t, func(t *testing.T, e environment) {
-		for _, group := range []string{e.blue, e.green} {
-			_, err := e.ModifyRule(t.Context(), &elbv2.ModifyRuleInput{RuleArn: &e.rule, Actions: []types.Action{{Type: types.ActionTypeEnumForward, TargetGroupArn: &group}}})
-			require.NoError(t, err)
-			out, err := e.DescribeRules(t.Context(), &elbv2.DescribeRulesInput{RuleArns: []string{e.rule}})
-			require.NoError(t, err)
-			require.Len(t, out.Rules, 1)
-			assert.Equal(t, group, aws.ToString(out.Rules[0].Actions[0].TargetGroupArn))
-			assert.NotEmpty(t, out.Rules[0].Conditions, "conditions that are not given stay")
-		}
-	})
-}
-
-func TestTargetGroupsAreFoundByNameARNAndLoadBalancer(t *testing.T) {
-	everywhere(t, func(t *testing.T, e environment) {
-		for _, in := range []*elbv2.DescribeTargetGroupsInput{
-			{Names: []string{"blue", "green"}}, {TargetGroupArns: []string{e.green, e.blue}}, {LoadBalancerArn: &e.loadBalancer}, {},
-		} {
-			out, err := e.DescribeTargetGroups(t.Context(), in)
-			require.NoError(t, err)
-			require.Len(t, out.TargetGroups, 2)
-			blue := out.TargetGroups[0]
-			assert.Equal(t, e.blue, *blue.TargetGroupArn, "by name")
-			assert.Equal(t, []string{e.loadBalancer}, blue.LoadBalancerArns)
-			assert.Equal(t, "/readyz", aws.ToString(blue.HealthCheckPath))
-			assert.Equal(t, int32(10), aws.ToInt32(blue.HealthCheckIntervalSeconds))
-			assert.Equal(t, "200", aws.ToString(blue.Matcher.HttpCode))
-			assert.Equal(t, int32(8080), aws.ToInt32(blue.Port))
-		}
-		balancers, err := e.DescribeLoadBalancers(t.Context(), &elbv2.DescribeLoadBalancersInput{Names: []string{"shop"}})
-		require.NoError(t, err)
-		assert.Equal(t, e.loadBalancer, *balancers.LoadBalancers[0].LoadBalancerArn)
-		assert.Equal(t, types.LoadBalancerStateEnumActive, balancers.LoadBalancers[0].State.Code)
-		tags, err := e.DescribeTags(t.Context(), &elbv2.DescribeTagsInput{ResourceArns: []string{e.loadBalancer}})
-		require.NoError(t, err)
-		assert.Equal(t, []types.Tag{{Key: new("team"), Value: new("shop")}}, tags.TagDescriptions[0].Tags)
-	})
-}
-
-func TestTargetsAreRegisteredAndDeregistered(t *testing.T) {
-	everywhere(t, func(t *testing.T, e environment) {
-		targets := []types.TargetDescription{{Id: new("127.0.0.7"), Port: new(int32(9))}}
-		_, err := e.RegisterTargets(t.Context(), &elbv2.RegisterTargetsInput{TargetGroupArn: &e.blue, Targets: targets})
-		require.NoError(t, err)
-		out, err := e.DescribeTargetHealth(t.Context(), &elbv2.DescribeTargetHealthInput{TargetGroupArn: &e.blue})
-		require.NoError(t, err)
-		require.Len(t, out.TargetHealthDescriptions, 1)
-		assert.Equal(t, "127.0.0.7", *out.TargetHealthDescriptions[0].Target.Id)
-		assert.Equal(t, int32(9), *out.TargetHealthDescriptions[0].Target.Port)
-		_, err = e.DeregisterTargets(t.Context(), &elbv2.DeregisterTargetsInput{TargetGroupArn: &e.blue, Targets: targets})
-		require.NoError(t, err)
-		out, err = e.DescribeTargetHealth(t.Context(), &elbv2.DescribeTargetHealthInput{TargetGroupArn: &e.blue})
-		require.NoError(t, err)
-		for _, d := range out.TargetHealthDescriptions { // moto shows none; AWS shows it as draining until the delay is over
-			assert.Equal(t, types.TargetHealthStateEnumDraining, d.TargetHealth.State)
-		}
-	})
-}
-
-func TestCallsThatAWSRefusesHaveItsErrors(t *testing.T) {
-	everywhere(t, func(t *testing.T, e environment) {
-		for name, row := range map[string]struct {
-			code string
-			call func() error
-		}{
-			"a listener that does not exist": {"ListenerNotFound", func() error {
-				_, err := e.ModifyListener(t.Context(), &elbv2.ModifyListenerInput{ListenerArn: new(e.listener + "0"), DefaultActions: e.weights(1, 1)})
-				return err
-			}},
-			"weights for a group that does not exist": {"TargetGroupNotFound", func() error {
-				gone := environment{blue: e.blue + "0", green: e.green}
-				_, err := e.ModifyRule(t.Context(), &elbv2.ModifyRuleInput{RuleArn: &e.rule, Actions: gone.weights(1, 1)})
-				return err
-			}},
-			"a rule that does not exist": {"RuleNotFound", func() error {
-				_, err := e.DescribeRules(t.Context(), &elbv2.DescribeRulesInput{RuleArns: []string{e.rule + "0"}})
-				return err
-			}},
-			"a change of a rule that does not exist": {"RuleNotFound", func() error {
-				_, err := e.ModifyRule(t.Context(), &elbv2.ModifyRuleInput{RuleArn: new(e.rule + "0"), Actions: e.weights(1, 1)})
-				return err
-			}},
-			"a rule changed into nothing": {"ValidationError", func() error {
-				_, err := e.ModifyRule(t.Context(), &elbv2.ModifyRuleInput{RuleArn: &e.rule})
-				return err
-			}},
-			"rules of nothing": {"ValidationError", func() error {
-				_, err := e.DescribeRules(t.Context(), &elbv2.DescribeRulesInput{})
-				return err
-			}},
-			"rules of two kinds at once": {"ValidationError", func() error {
-				_, err := e.DescribeRules(t.Context(), &elbv2.DescribeRulesInput{ListenerArn: &e.listener, RuleArns: []string{e.rule}})
-				return err
-			}},
-			"the health of a group that does not exist": {"TargetGroupNotFound", func() error {
-				_, err := e.DescribeTargetHealth(t.Context(), &elbv2.DescribeTargetHealthInput{TargetGroupArn: new(e.blue + "0")})
-				return err
-			}},
-			"a group by two filters": {"ValidationError", func() error {
-				_, err := e.DescribeTargetGroups(t.Context(), &elbv2.DescribeTargetGroupsInput{Names: []string{"blue"}, TargetGroupArns: []string{e.blue}})
-				return err
-			}},
-			"a group that does not exist": {"TargetGroupNotFound", func() error {
-				_, err := e.DescribeTargetGroups(t.Context(), &elbv2.DescribeTargetGroupsInput{Names: []string{"red"}})
-				return err
-			}},
-			"a load balancer that does not exist": {"LoadBalancerNotFound", func() error {
-				_, err := e.DescribeLoadBalancers(t.Context(), &elbv2.DescribeLoadBalancersInput{LoadBalancerArns: []string{e.loadBalancer + "0"}})
-				return err
-			}},
-			"the wrong status of a fixed response": {"ValidationError", func() error {
-				_, err := e.ModifyRule(t.Context(), &elbv2.ModifyRuleInput{RuleArn: &e.rule, Actions: []types.Action{{Type: types.ActionTypeEnumFixedResponse,
-					FixedResponseConfig: &types.FixedResponseActionConfig{StatusCode: new("302")}}}})
-				return err
-			}},
-			"the wrong content type of a fixed response": {"InvalidLoadBalancerAction", func() error {
-				_, err := e.ModifyRule(t.Context(), &elbv2.ModifyRuleInput{RuleArn: &e.rule, Actions: []types.Action{{Type: types.ActionTypeEnumFixedResponse,
-					FixedResponseConfig: &types.FixedResponseActionConfig{StatusCode: new("200"), ContentType: new("image/png")}}}})
-				return err
-			}},
-		} {
-			t.Run(name, func(t *testing.T) {
-				err := row.call()
-				var coded smithy.APIError
-				require.True(t, errors.As(err, &coded), "%v", err)
-				assert.Equal(t, row.code, coded.ErrorCode())
-			})
-		}
+		want := map[string]int32{e.blue: 100 - green, e.green: green}
+		assert.Equal(t, want, shares(t, changed.Listeners[0].DefaultActions))
 		out, err := e.DescribeListeners(t.Context(), &elbv2.DescribeListenersInput{ListenerArns: []string{e.listener}})
 		require.NoError(t, err)
-		assert.Equal(t, map[string]int32{e.blue: 100, e.green: 0}, shares(t, out.Listeners[0].DefaultActions), "nothing was changed")
-	})
+		require.Len(t, out.Listeners, 1)
+		assert.Equal(t, want, shares(t, out.Listeners[0].DefaultActions))
+		assert.Equal(t, int32(80), aws.ToInt32(out.Listeners[0].Port))
+		assert.Equal(t, e.loadBalancer, aws.ToString(out.Listeners[0].LoadBalancerArn))
+	}
+}
+
+func theListenersOfALoadBalancerAndTheRulesOfAListener(t *testing.T, e environment) {
+	listeners, err := e.DescribeListeners(t.Context(), &elbv2.DescribeListenersInput{LoadBalancerArn: &e.loadBalancer})
+	require.NoError(t, err)
+	require.Len(t, listeners.Listeners, 1)
+	assert.Equal(t, e.listener, *listeners.Listeners[0].ListenerArn)
+	rules, err := e.DescribeRules(t.Context(), &elbv2.DescribeRulesInput{ListenerArn: &e.listener})
+	require.NoError(t, err)
+	require.Len(t, rules.Rules, 2)
+	var defaults int
+	for _, r := range rules.Rules {
+		if aws.ToBool(r.IsDefault) {
+			defaults++
+			assert.Equal(t, "default", aws.ToString(r.Priority))
+			continue
+		}
+		assert.Equal(t, e.rule, aws.ToString(r.RuleArn))
+		assert.Equal(t, "1", aws.ToString(r.Priority))
+		assert.Equal(t, "X-Preview", aws.ToString(r.Conditions[0].HttpHeaderConfig.HttpHeaderName))
+		assert.Equal(t, []string{"secret"}, r.Conditions[0].HttpHeaderConfig.Values)
+	}
+	assert.Equal(t, 1, defaults)
+}
+
+func aRulesActionMovesBetweenGroups(t *testing.T, e environment) {
+	for _, group := range []string{e.blue, e.green} {
+		_, err := e.ModifyRule(t.Context(), &elbv2.ModifyRuleInput{RuleArn: &e.rule, Actions: []types.Action{{Type: types.ActionTypeEnumForward, TargetGroupArn: &group}}})
+		require.NoError(t, err)
+		out, err := e.DescribeRules(t.Context(), &elbv2.DescribeRulesInput{RuleArns: []string{e.rule}})
+		require.NoError(t, err)
+		require.Len(t, out.Rules, 1)
+		assert.Equal(t, group, aws.ToString(out.Rules[0].Actions[0].TargetGroupArn))
+		assert.NotEmpty(t, out.Rules[0].Conditions, "conditions that are not given stay")
+	}
+}
+
+func targetGroupsAreFoundByNameARNAndLoadBalancer(t *testing.T, e environment) {
+	for _, in := range []*elbv2.DescribeTargetGroupsInput{
+		{Names: []string{"blue", "green"}}, {TargetGroupArns: []string{e.green, e.blue}}, {LoadBalancerArn: &e.loadBalancer}, {},
+	} {
+		out, err := e.DescribeTargetGroups(t.Context(), in)
+		require.NoError(t, err)
+		require.Len(t, out.TargetGroups, 2)
+		blue := out.TargetGroups[0]
+		assert.Equal(t, e.blue, *blue.TargetGroupArn, "by name")
+		assert.Equal(t, []string{e.loadBalancer}, blue.LoadBalancerArns)
+		assert.Equal(t, "/readyz", aws.ToString(blue.HealthCheckPath))
+		assert.Equal(t, int32(10), aws.ToInt32(blue.HealthCheckIntervalSeconds))
+		assert.Equal(t, "200", aws.ToString(blue.Matcher.HttpCode))
+		assert.Equal(t, int32(8080), aws.ToInt32(blue.Port))
+	}
+	balancers, err := e.DescribeLoadBalancers(t.Context(), &elbv2.DescribeLoadBalancersInput{Names: []string{"shop"}})
+	require.NoError(t, err)
+	assert.Equal(t, e.loadBalancer, *balancers.LoadBalancers[0].LoadBalancerArn)
+	assert.Equal(t, types.LoadBalancerStateEnumActive, balancers.LoadBalancers[0].State.Code)
+	tags, err := e.DescribeTags(t.Context(), &elbv2.DescribeTagsInput{ResourceArns: []string{e.loadBalancer}})
+	require.NoError(t, err)
+	assert.Equal(t, []types.Tag{{Key: new("team"), Value: new("shop")}}, tags.TagDescriptions[0].Tags)
+}
+
+func targetsAreRegisteredAndDeregistered(t *testing.T, e environment) {
+	targets := []types.TargetDescription{{Id: new("127.0.0.7"), Port: new(int32(9))}}
+	_, err := e.RegisterTargets(t.Context(), &elbv2.RegisterTargetsInput{TargetGroupArn: &e.blue, Targets: targets})
+	require.NoError(t, err)
+	out, err := e.DescribeTargetHealth(t.Context(), &elbv2.DescribeTargetHealthInput{TargetGroupArn: &e.blue})
+	require.NoError(t, err)
+	require.Len(t, out.TargetHealthDescriptions, 1)
+	assert.Equal(t, "127.0.0.7", *out.TargetHealthDescriptions[0].Target.Id)
+	assert.Equal(t, int32(9), *out.TargetHealthDescriptions[0].Target.Port)
+	_, err = e.DeregisterTargets(t.Context(), &elbv2.DeregisterTargetsInput{TargetGroupArn: &e.blue, Targets: targets})
+	require.NoError(t, err)
+	out, err = e.DescribeTargetHealth(t.Context(), &elbv2.DescribeTargetHealthInput{TargetGroupArn: &e.blue})
+	require.NoError(t, err)
+	for _, d := range out.TargetHealthDescriptions { // moto shows none; AWS shows it as draining until the delay is over
+		assert.Equal(t, types.TargetHealthStateEnumDraining, d.TargetHealth.State)
+	}
+}
+
+func callsThatAWSRefusesHaveItsErrors(t *testing.T, e environment) {
+	for name, row := range map[string]struct {
+		code string
+		call func() error
+	}{
+		"a listener that does not exist": {"ListenerNotFound", func() error {
+			_, err := e.ModifyListener(t.Context(), &elbv2.ModifyListenerInput{ListenerArn: new(e.listener + "0"), DefaultActions: e.weights(1, 1)})
+			return err
+		}},
+		"weights for a group that does not exist": {"TargetGroupNotFound", func() error {
+			gone := environment{blue: e.blue + "0", green: e.green}
+			_, err := e.ModifyRule(t.Context(), &elbv2.ModifyRuleInput{RuleArn: &e.rule, Actions: gone.weights(1, 1)})
+			return err
+		}},
+		"a rule that does not exist": {"RuleNotFound", func() error {
+			_, err := e.DescribeRules(t.Context(), &elbv2.DescribeRulesInput{RuleArns: []string{e.rule + "0"}})
+			return err
+		}},
+		"a change of a rule that does not exist": {"RuleNotFound", func() error {
+			_, err := e.ModifyRule(t.Context(), &elbv2.ModifyRuleInput{RuleArn: new(e.rule + "0"), Actions: e.weights(1, 1)})
+			return err
+		}},
+		"a rule changed into nothing": {"ValidationError", func() error {
+			_, err := e.ModifyRule(t.Context(), &elbv2.ModifyRuleInput{RuleArn: &e.rule})
+			return err
+		}},
+		"rules of nothing": {"ValidationError", func() error {
+			_, err := e.DescribeRules(t.Context(), &elbv2.DescribeRulesInput{})
+			return err
+		}},
+		"rules of two kinds at once": {"ValidationError", func() error {
+			_, err := e.DescribeRules(t.Context(), &elbv2.DescribeRulesInput{ListenerArn: &e.listener, RuleArns: []string{e.rule}})
+			return err
+		}},
+		"the health of a group that does not exist": {"TargetGroupNotFound", func() error {
+			_, err := e.DescribeTargetHealth(t.Context(), &elbv2.DescribeTargetHealthInput{TargetGroupArn: new(e.blue + "0")})
+			return err
+		}},
+		"a group by two filters": {"ValidationError", func() error {
+			_, err := e.DescribeTargetGroups(t.Context(), &elbv2.DescribeTargetGroupsInput{Names: []string{"blue"}, TargetGroupArns: []string{e.blue}})
+			return err
+		}},
+		"a group that does not exist": {"TargetGroupNotFound", func() error {
+			_, err := e.DescribeTargetGroups(t.Context(), &elbv2.DescribeTargetGroupsInput{Names: []string{"red"}})
+			return err
+		}},
+		"a load balancer that does not exist": {"LoadBalancerNotFound", func() error {
+			_, err := e.DescribeLoadBalancers(t.Context(), &elbv2.DescribeLoadBalancersInput{LoadBalancerArns: []string{e.loadBalancer + "0"}})
+			return err
+		}},
+		"the wrong status of a fixed response": {"ValidationError", func() error {
+			_, err := e.ModifyRule(t.Context(), &elbv2.ModifyRuleInput{RuleArn: &e.rule, Actions: []types.Action{{Type: types.ActionTypeEnumFixedResponse,
+				FixedResponseConfig: &types.FixedResponseActionConfig{StatusCode: new("302")}}}})
+			return err
+		}},
+		"the wrong content type of a fixed response": {"InvalidLoadBalancerAction", func() error {
+			_, err := e.ModifyRule(t.Context(), &elbv2.ModifyRuleInput{RuleArn: &e.rule, Actions: []types.Action{{Type: types.ActionTypeEnumFixedResponse,
+				FixedResponseConfig: &types.FixedResponseActionConfig{StatusCode: new("200"), ContentType: new("image/png")}}}})
+			return err
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			err := row.call()
+			var coded smithy.APIError
+			require.True(t, errors.As(err, &coded), "%v", err)
+			assert.Equal(t, row.code, coded.ErrorCode())
+		})
+	}
+	out, err := e.DescribeListeners(t.Context(), &elbv2.DescribeListenersInput{ListenerArns: []string{e.listener}})
+	require.NoError(t, err)
+	assert.Equal(t, map[string]int32{e.blue: 100, e.green: 0}, shares(t, out.Listeners[0].DefaultActions), "nothing was changed")
 }
 
 // moto takes all of these.

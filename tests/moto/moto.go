@@ -39,11 +39,7 @@ func Endpoint(t testing.TB, settings ...string) string {
 	t.Helper()
 	if url := os.Getenv(URL); url != "" && len(settings) == 0 {
 		url = strings.TrimSuffix(url, "/")
-		answer, err := http.Post(url+"/moto-api/reset", "", nil)
-		if err != nil {
-			t.Fatalf("the moto server of %s does not answer: %v", URL, err)
-		}
-		answer.Body.Close()
+		Reset(t, url)
 		return url
 	}
 	program, err := exec.LookPath("moto_server")
@@ -55,6 +51,16 @@ func Endpoint(t testing.TB, settings ...string) string {
 		t.Skip(missing)
 	}
 	return start(t, program, settings)
+}
+
+// Reset wipes the state of the server at an endpoint, for tests that share one.
+func Reset(t testing.TB, endpoint string) {
+	t.Helper()
+	answer, err := http.Post(endpoint+"/moto-api/reset", "", nil)
+	if err != nil {
+		t.Fatalf("the moto server at %s does not answer: %v", endpoint, err)
+	}
+	answer.Body.Close()
 }
 
 // Config returns the settings of an SDK client for a fresh Endpoint: made-up credentials, and one attempt for each call,
