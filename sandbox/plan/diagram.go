@@ -283,8 +283,9 @@ var svg = template.Must(template.New("svg").Parse(`<svg xmlns="http://www.w3.org
 <text x="24" y="32" font-size="20" font-weight="600" fill="#1d2730">{{.Stack}}</text>
 <text x="{{.Width}}" dx="-24" y="32" font-size="12" text-anchor="end" fill="#55606b">{{.Note}}</text>
 {{range .Legend}}<rect x="{{.X}}" y="{{.Y}}" width="{{.W}}" height="{{.H}}" rx="3" fill="{{.Fill}}" stroke="{{.Line}}"/><text x="{{.X}}" y="{{.Y}}" dx="18" dy="10" font-size="11" fill="#55606b">{{.Title}}</text>
-{{end}}{{range .Lanes}}<rect x="24" y="{{.Y}}" width="{{.W}}" height="{{.H}}" rx="8" fill="#f7f9fb" stroke="#d9e0e6"/><text x="36" y="{{.Y}}" dy="19" font-size="13" font-weight="600" fill="#3a4650">{{.Name}}</text>
+{{end}}{{range .Lanes}}<rect x="24" y="{{.Y}}" width="{{.W}}" height="{{.H}}" rx="8" fill="#f7f9fb" stroke="#d9e0e6"/>
 {{end}}{{range .Arrows}}<path d="{{.Path}}" fill="none" stroke="#7a8794" stroke-width="1.3" marker-end="url(#tip)"/>
+{{end}}{{range .Lanes}}<text x="36" y="{{.Y}}" dy="19" font-size="13" font-weight="600" fill="#3a4650" stroke="#f7f9fb" stroke-width="5" paint-order="stroke">{{.Name}}</text>
 {{end}}{{range .Boxes}}<g><title>{{.Full}}</title><rect x="{{.X}}" y="{{.Y}}" width="{{.W}}" height="{{.H}}" rx="6" fill="{{.Fill}}" stroke="{{.Line}}"/><text x="{{.X}}" y="{{.Y}}" dx="10" dy="18" font-size="13" font-weight="600" fill="#1d2730">{{.Title}}</text><text x="{{.X}}" y="{{.Y}}" dx="10" dy="35" font-size="11" fill="#55606b">{{.Kind}}</text></g>
 {{end}}</svg>
 `))

@@ -176,10 +176,11 @@ func (p *Plan) draw() sketch {
 			if downstream[[2]string{typ, byURN[s.nodes[from].urns[0]].Type}] {
 				e = edge{to, from}
 			}
-			// Everything stands in the network: those arrows would say nothing.
+			// Everything stands in the network and rests under the key: those arrows would say nothing.
+			everywhere := s.nodes[to].group == "network" || s.nodes[from].group == "network" || s.nodes[to].kind == "kms/Key"
 			only, some := meant[s.nodes[from].kind]
 			told := some && carries(typ) && !slices.Contains(only, typ)
-			if e.from != e.to && s.nodes[to].group != "network" && s.nodes[from].group != "network" && !told {
+			if e.from != e.to && !everywhere && !told {
 				edges[e] = true
 			}
 		}
