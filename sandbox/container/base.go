@@ -26,6 +26,17 @@ const askAgain = 10 * time.Minute
 
 // BaseImage returns wanted where the engine has it or can pull it, else a stand-in.
 func (e *cli) BaseImage(ctx context.Context, wanted string) (ref, note string, err error) {
+	ref, note, err = e.base(ctx, wanted)
+	if err == nil {
+		ref, err = e.equip(ctx, ref)
+	}
+	if ctx.Err() != nil {
+		return "", "", ctx.Err()
+	}
+	return ref, note, err
+}
+
+func (e *cli) base(ctx context.Context, wanted string) (ref, note string, err error) {
 	if e.has(ctx, wanted) {
 		return wanted, "", nil
 	}
@@ -36,16 +47,10 @@ func (e *cli) BaseImage(ctx context.Context, wanted string) (ref, note string, e
 			return wanted, "", nil
 		}
 	}
-	if ctx.Err() != nil {
-		return "", "", ctx.Err()
-	}
 	s, err := planStandIn(wanted)
-	if err == nil && !e.has(ctx, s.ref) {
+	if err == nil && ctx.Err() == nil && !e.has(ctx, s.ref) {
 		e.Progress(fmt.Sprintf("making a base image of this machine's own programs, since %s cannot be pulled", wanted))
 		err = e.loadStandIn(ctx, s)
-	}
-	if ctx.Err() != nil {
-		return "", "", ctx.Err()
 	}
 	if err != nil {
 		return "", "", fmt.Errorf("the base image %s cannot be pulled (%w), and there is no stand-in for it: %w", wanted, cause, err)

@@ -266,7 +266,7 @@ func (e *cli) Close() error {
 	for _, c := range running {
 		c.killed.Store(true)
 	}
-	err := e.clear(ctx, e.folder)
+	err := e.clear(ctx, e.folder, e.Registry)
 	for _, c := range running {
 		select {
 		case <-c.done:
@@ -280,8 +280,12 @@ func (e *cli) Close() error {
 func (e *cli) sweep(ctx context.Context, dead []*scratch.Folder) error {
 	var problems error
 	for _, folder := range dead {
-		if recall(folder).Engine == e.name {
-			problems = errors.Join(problems, e.clear(ctx, folder))
+		if left := recall(folder); left.Engine == e.name {
+			// A living run may have got the port of the dead one's registry, and then the images are its own.
+			if inUse(left.Registry, dead) {
+				left.Registry = ""
+			}
+			problems = errors.Join(problems, e.clear(ctx, folder, left.Registry))
 		}
 	}
 	list, err := e.output(ctx, "ps", "--all", "--filter", "label="+runLabel, "--format", "{{.ID}} "+e.labelled)
@@ -297,8 +301,8 @@ func (e *cli) sweep(ctx context.Context, dead []*scratch.Folder) error {
 	return errors.Join(problems, e.removeContainers(ctx, orphans))
 }
 
-// clear removes the containers, unfinished builds and images of the run that the folder belongs to.
-func (e *cli) clear(ctx context.Context, folder *scratch.Folder) error {
+// clear removes the containers and unfinished builds of the run that the folder belongs to, and the registry's images.
+func (e *cli) clear(ctx context.Context, folder *scratch.Folder, registry string) error {
 	list, err := e.output(ctx, "ps", "--all", "--quiet", "--no-trunc", "--filter", "label="+runLabel+"="+folder.ID)
 	if err != nil {
 		return err
@@ -307,7 +311,7 @@ func (e *cli) clear(ctx context.Context, folder *scratch.Folder) error {
 	if e.buildsLeave {
 		err = errors.Join(err, e.clearBuilds(ctx, folder))
 	}
-	if registry := recall(folder).Registry; registry != "" {
+	if registry != "" {
 		err = errors.Join(err, e.clearImages(ctx, registry))
 	}
 	return err
@@ -335,6 +339,12 @@ func remember(folder *scratch.Folder, m memory) error {
 		err = os.WriteFile(filepath.Join(folder.Path, memoryName), text, 0o600)
 	}
 	return err
+}
+
+// inUse tells whether a run that is not dead has the registry.
+func inUse(registry string, dead []*scratch.Folder) bool {
+	living, err := scratch.Living(dead)
+	return err != nil || slices.ContainsFunc(living, func(folder *scratch.Folder) bool { return recall(folder).Registry == registry })
 }
 
 // recall is empty for a folder of a run that had not chosen its engine yet.

@@ -549,6 +549,45 @@ func TestAnImageCanBePulledTaggedListedAndRemoved(t *testing.T) {
 	})
 }
 
+func TestCloseRemovesTheRegistrysImagesAndKeepsTheNewestForTheNextBuild(t *testing.T) {
+	forEachEngine(t, func(t *testing.T, b *bench) {
+		if b.Name() == container.Process {
+			t.Skip("plain processes keep their images in the run's folder, which goes with the run")
+		}
+		server := httptest.NewServer(registry.New(registry.Logger(log.New(io.Discard, "", 0))))
+		defer server.Close()
+		host, repository := strings.TrimPrefix(server.URL, "http://"), fmt.Sprintf("closing-%d", time.Now().UnixNano())
+		e, _, err := container.Detect(t.Context(), container.Options{Engine: b.Name(), Registry: host})
+		require.NoError(t, err)
+		own := &bench{Engine: e, registry: host, bin: t.TempDir()}
+		require.NoError(t, e.InstallCLI(own.bin))
+		base, _, err := e.BaseImage(t.Context(), wanted)
+		require.NoError(t, err)
+		for _, tag := range []string{"1", "2"} {
+			ref := host + "/" + repository + ":" + tag
+			own.mustDocker(t, "build", "--build-arg", "BASE_IMAGE="+base, "--build-arg", "COMMIT="+tag, "--label", "commit="+tag, "--tag", ref, "testdata/app")
+			own.mustDocker(t, "push", ref)
+			parsed, err := name.ParseReference(ref)
+			require.NoError(t, err)
+			pushed, err := remote.Head(parsed)
+			require.NoError(t, err)
+			c, err := e.Start(t.Context(), container.Spec{Name: "t" + tag, Image: parsed.Context().Digest(pushed.Digest.String()).String(), Port: 8080})
+			require.NoError(t, err)
+			require.NoError(t, c.Stop(t.Context(), 0))
+		}
+		require.NoError(t, e.Close())
+		out, err := exec.CommandContext(t.Context(), b.Name(), "images", "--format", "{{.Repository}}").Output()
+		require.NoError(t, err)
+		assert.NotContains(t, string(out), host)
+		kept := "localhost/penguinshop-cache/" + repository
+		assert.Equal(t, 1, strings.Count(string(out), kept))
+		env, err := exec.CommandContext(t.Context(), b.Name(), "image", "inspect", "--format", "{{.Config.Env}}", kept+":newest").Output()
+		require.NoError(t, err)
+		assert.Contains(t, string(env), "COMMIT=2")
+		require.NoError(t, exec.CommandContext(t.Context(), b.Name(), "rmi", kept+":newest").Run())
+	})
+}
+
 func TestAnEngineThatDoesNotExistOrDoesNotWorkIsAClearError(t *testing.T) {
 	_, _, err := container.Detect(t.Context(), container.Options{Engine: "lxc"})
 	require.EqualError(t, err, `there is no container engine "lxc": take one of docker, podman, process`)

@@ -1,11 +1,15 @@
 package container
 
 import (
+	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -18,13 +22,19 @@ const npmConfigFolder = "/usr/local/etc"
 // not among them.
 var npmSettings = []string{"registry", "proxy", "https-proxy", "noproxy", "strict-ssl"}
 
+// npmDefaults are the settings that need no saying.
+var npmDefaults = []string{"registry=https://registry.npmjs.org/", "strict-ssl=true"}
+
 // npmFolder makes the folder that is mounted over npmConfigFolder: this machine's npm settings and, where it trusts a
 // certificate authority of its own, that one.
 func (e *cli) npmFolder() (string, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
 	folder := filepath.Join(e.folder.Path, "npm")
-	if err := os.Mkdir(folder, 0o755); errors.Is(err, os.ErrExist) {
+	if _, err := os.Stat(filepath.Join(folder, "npmrc")); err == nil {
 		return folder, nil
-	} else if err != nil {
+	}
+	if err := os.MkdirAll(folder, 0o755); err != nil {
 		return "", err
 	}
 	var config strings.Builder
@@ -35,9 +45,10 @@ func (e *cli) npmFolder() (string, error) {
 			return "", fmt.Errorf("read this machine's npm settings: %w", err)
 		}
 		for line := range strings.Lines(string(out)) {
-			name, value, _ := strings.Cut(strings.TrimSpace(line), "=")
+			line = strings.TrimSpace(line)
+			name, value, _ := strings.Cut(line, "=")
 			switch {
-			case value == "" || value == "null" || value == "undefined":
+			case value == "" || value == "null" || value == "undefined" || slices.Contains(npmDefaults, line):
 			case name == "cafile":
 				authority = value
 			default:
@@ -56,4 +67,38 @@ func (e *cli) npmFolder() (string, error) {
 		fmt.Fprintf(&config, "cafile=%s/authorities.pem\n", npmConfigFolder)
 	}
 	return folder, os.WriteFile(filepath.Join(folder, "npmrc"), []byte(config.String()), 0o644)
+}
+
+// equip gives docker's builds what the mounted folder gives podman's: docker mounts nothing into a build, so that a base image
+// of the sandbox's own carries this machine's npm settings, where it has any.
+func (e *cli) equip(ctx context.Context, base string) (string, error) {
+	if e.name != Docker {
+		return base, nil
+	}
+	folder, err := e.npmFolder()
+	if err != nil {
+		return "", err
+	}
+	settings, err := os.ReadFile(filepath.Join(folder, "npmrc"))
+	if err != nil || len(settings) == 0 {
+		return base, err
+	}
+	authorities, err := os.ReadFile(filepath.Join(folder, "authorities.pem"))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return "", err
+	}
+	id, err := e.output(ctx, "image", "inspect", "--format", "{{.Id}}", base)
+	if err != nil {
+		return "", err
+	}
+	ref := fmt.Sprintf("%s:equipped-%x", baseName, sha256.Sum256(slices.Concat([]byte(id), settings, authorities)))[:len(baseName)+22]
+	if e.has(ctx, ref) {
+		return ref, nil
+	}
+	recipe := filepath.Join(e.folder.Path, "equipped.Dockerfile")
+	if err := os.WriteFile(recipe, []byte("FROM "+base+"\nCOPY . "+npmConfigFolder+"/\n"), 0o600); err != nil {
+		return "", err
+	}
+	_, err = e.output(ctx, "build", "--quiet", "--force-rm", "--file", recipe, "--tag", ref, folder)
+	return ref, err
 }

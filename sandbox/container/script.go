@@ -12,7 +12,7 @@ import (
 func (e *cli) InstallCLI(dir string) error {
 	script, err := e.script()
 	if err == nil {
-		err = os.WriteFile(filepath.Join(dir, "docker"), []byte(script), 0o755)
+		err = os.WriteFile(filepath.Join(dir, "docker"), []byte(script), 0o700)
 	}
 	if err != nil {
 		return fmt.Errorf("install the docker command of a build: %w", err)

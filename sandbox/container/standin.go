@@ -37,6 +37,9 @@ type standIn struct {
 	programs     []string
 }
 
+// baseName is the repository of the base images that the sandbox makes.
+const baseName = "localhost/penguinshop-base"
+
 // standInRecipe changes whenever a stand-in made of the same things would turn out different.
 const standInRecipe = "1"
 
@@ -70,7 +73,7 @@ func planStandIn(wanted string) (standIn, error) {
 		fmt.Fprintln(sum, found, info.Size(), info.ModTime().UnixNano())
 		s.programs = append(s.programs, found)
 	}
-	s.ref = fmt.Sprintf("localhost/penguinshop-base:%s-%x", s.node, sum.Sum(nil)[:6])
+	s.ref = fmt.Sprintf("%s:%s-%x", baseName, s.node, sum.Sum(nil)[:6])
 	return s, nil
 }
 

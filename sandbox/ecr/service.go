@@ -7,11 +7,14 @@
 package ecr
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"log"
 	"net/http"
 	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"time"
@@ -60,7 +63,8 @@ type image struct {
 	pushed            time.Time
 }
 
-// New opens the registry on a free port of loopback; it has no repository yet. Close ends it.
+// New opens the registry on loopback; it has no repository yet. Close ends it. It takes the port that the folder's last
+// registry had, if that is free, since podman knows by it which layers it has sent before and sends them no more.
 func New(o Options) (*Service, error) {
 	if err := os.MkdirAll(o.Folder, 0o700); err != nil {
 		return nil, fmt.Errorf("make the registry's folder: %w", err)
@@ -71,7 +75,21 @@ func New(o Options) (*Service, error) {
 		protocol: registry.New(registry.Logger(log.New(io.Discard, "", 0)), registry.WithBlobHandler(registry.NewDiskBlobHandler(o.Folder))),
 	}
 	s.door.handler = http.HandlerFunc(s.serve)
-	return s, s.door.open()
+	last := filepath.Join(o.Folder, "address")
+	if address, err := os.ReadFile(last); err == nil && loopback.Match(address) {
+		s.door.address = string(address)
+		if s.door.open() == nil {
+			return s, nil
+		}
+		s.door.address = ""
+	}
+	if err := s.door.open(); err != nil {
+		return nil, err
+	}
+	if err := os.WriteFile(last, []byte(s.Host()), 0o600); err != nil {
+		return nil, errors.Join(fmt.Errorf("note the registry's port: %w", err), s.Close())
+	}
+	return s, nil
 }
 
 // Host is host:port of the registry; it stays the same over Stop and Start.
@@ -106,6 +124,8 @@ func (s *Service) missing(name string) error {
 func (s *Service) missingText(name string) string {
 	return fmt.Sprintf("The repository with name '%s' does not exist in the registry with id '%s'", name, s.account)
 }
+
+var loopback = regexp.MustCompile(`^127\.0\.0\.1:[0-9]+$`)
 
 // layerLife is how long a layer is kept after its last push.
 const layerLife = 7 * 24 * time.Hour

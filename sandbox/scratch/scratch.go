@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -55,26 +56,45 @@ func New() (*Folder, error) {
 // Dead takes over the folders of this user's runs that ended without closing them. The caller clears away what they speak
 // of and then closes each.
 func Dead() ([]*Folder, error) {
+	all, err := folders()
+	var dead []*Folder
+	for _, f := range all {
+		var held error
+		if f.lock, held = hold(f.Path); held == nil {
+			dead = append(dead, f)
+		}
+	}
+	return dead, err
+}
+
+// Living are the folders of this user's runs that go on, this process's own among them, given the dead ones. They can be
+// looked into and not closed.
+func Living(dead []*Folder) ([]*Folder, error) {
+	all, err := folders()
+	return slices.DeleteFunc(all, func(f *Folder) bool {
+		return slices.ContainsFunc(dead, func(d *Folder) bool { return d.ID == f.ID })
+	}), err
+}
+
+// folders are all that were made and not closed.
+func folders() ([]*Folder, error) {
 	home, err := home()
 	if err != nil {
 		return nil, err
 	}
 	entries, err := os.ReadDir(home)
 	if err != nil {
-		return nil, fmt.Errorf("look for the folders of earlier runs: %w", err)
+		return nil, fmt.Errorf("look for the folders of other runs: %w", err)
 	}
-	var dead []*Folder
+	var all []*Folder
 	for _, entry := range entries {
 		if info, err := entry.Info(); err != nil ||
 			strings.HasPrefix(entry.Name(), making) && time.Since(info.ModTime()) < time.Minute {
 			continue // another run is making it at this moment
 		}
-		path := filepath.Join(home, entry.Name())
-		if lock, err := hold(path); err == nil {
-			dead = append(dead, &Folder{ID: entry.Name(), Path: path, lock: lock})
-		}
+		all = append(all, &Folder{ID: entry.Name(), Path: filepath.Join(home, entry.Name())})
 	}
-	return dead, nil
+	return all, nil
 }
 
 // Alive tells whether the run of that ID, of this user, still goes on.

@@ -54,6 +54,10 @@ func TestAKilledRunsFolderIsFoundAndALivingOnesIsNot(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, dead, 1)
 	assert.Equal(t, id, dead[0].ID)
+	living, err := scratch.Living(dead)
+	require.NoError(t, err)
+	require.Len(t, living, 1)
+	assert.Equal(t, mine.Path, living[0].Path)
 
 	again, err := scratch.Dead()
 	require.NoError(t, err)
