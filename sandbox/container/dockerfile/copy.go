@@ -8,7 +8,6 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -59,7 +58,7 @@ type copied struct {
 	info     fs.FileInfo
 }
 
-// select lists what a COPY's source paths name and where each goes.
+// selects lists what a COPY's source paths name and where each goes.
 func (s source) selects(paths []string, destination string) ([]copied, error) {
 	folder := strings.HasSuffix(destination, "/")
 	destination = strings.TrimPrefix(path.Clean(destination), "/")
@@ -87,7 +86,7 @@ func (s source) selects(paths []string, destination string) ([]copied, error) {
 				return nil, err
 			}
 			to := destination
-			if !info.IsDir() && (folder || len(paths) > 1 || len(matches) > 1) {
+			if !info.IsDir() && folder {
 				to = path.Join(destination, path.Base(match))
 			}
 			files, err := s.walk(match, to)
@@ -100,14 +99,10 @@ func (s source) selects(paths []string, destination string) ([]copied, error) {
 			return nil, fmt.Errorf("%s is not there, or .dockerignore leaves it out", pattern)
 		}
 	}
-	if found > 1 && !folder && path.Base(destination) != "." && !isFolder(all, destination) {
+	if found > 1 && !folder {
 		return nil, fmt.Errorf("several files go to %s: end it with a / so that it is a folder", destination)
 	}
 	return all, nil
-}
-
-func isFolder(all []copied, name string) bool {
-	return slices.ContainsFunc(all, func(c copied) bool { return strings.HasPrefix(c.to, name+"/") })
 }
 
 func (s source) walk(from, to string) ([]copied, error) {
