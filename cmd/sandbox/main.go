@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -16,14 +17,24 @@ import (
 
 func main() {
 	codebuild.RunTool()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// Until the process ends, a second Ctrl-C is not the end of it: what runs is being removed then.
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
 	err := root().ExecuteContext(ctx)
-	stop()
-	if err != nil {
+	switch {
+	case ctx.Err() != nil:
+		if err != nil && !errors.Is(err, context.Canceled) {
+			fmt.Fprintln(os.Stderr, "sandbox:", err)
+		}
+		os.Exit(interrupted)
+	case err != nil:
 		fmt.Fprintln(os.Stderr, "sandbox:", err)
 		os.Exit(1)
 	}
 }
+
+// interrupted is the exit code of a command that a signal ended, as shells report Ctrl-C.
+const interrupted = 130
 
 func root() *cobra.Command {
 	c := &cobra.Command{
@@ -33,6 +44,6 @@ func root() *cobra.Command {
 		SilenceUsage:  true,
 	}
 	c.CompletionOptions.HiddenDefaultCmd = true
-	c.AddCommand(planCommand())
+	c.AddCommand(runCommand(), planCommand())
 	return c
 }

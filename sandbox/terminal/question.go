@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"github.com/penguinshop/delivery/sandbox/world"
 )
 
 // Answers reads a person's words from in, a line at a time. The reading goes on behind until in ends, since a read of a
@@ -19,6 +21,20 @@ func Answers(in io.Reader) <-chan string {
 		}
 	}()
 	return lines
+}
+
+// Question shows what an approval asks, before it is answered.
+func (s *Screen) Question(q world.Question) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	place := bold.Render(q.Stage) + " " + q.Action
+	for line := range strings.Lines(q.Data) {
+		s.line(place, notice.Render("?"), strings.TrimSpace(line))
+		place = " "
+	}
+	if q.URL != "" {
+		s.line(place, notice.Render("?"), "look first at "+q.URL)
+	}
 }
 
 // Ask puts a question and waits for y or n; anything else is asked again. It returns ctx's error when that ends first, and

@@ -37,7 +37,7 @@ type Replacer interface {
 }
 
 // up makes the stacks of the graphs stand as declared. It stops at the first resource that fails; what stands then is
-// remembered, so that a second up goes on and down removes it.
+// remembered, so that a second up goes on from there.
 func (e *engine) up(ctx context.Context, graphs ...*graph.Graph) (Changes, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -214,19 +214,5 @@ func (e *engine) known(graphs []*graph.Graph) error {
 	for _, typ := range slices.Sorted(maps.Keys(unknown)) {
 		problems = append(problems, fmt.Errorf("the sandbox does not imitate %s: %s", typ, strings.Join(unknown[typ], ", ")))
 	}
-	return errors.Join(problems...)
-}
-
-// down deletes everything that stands, the newest first, and goes on where a deletion fails.
-func (e *engine) down(ctx context.Context) error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	var problems []error
-	for _, r := range slices.Backward(e.standing) {
-		if err := e.providers[r.Type].Delete(ctx, r); err != nil {
-			problems = append(problems, fmt.Errorf("deleting %s: %w", r.URN, err))
-		}
-	}
-	e.standing = nil
 	return errors.Join(problems...)
 }

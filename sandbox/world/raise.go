@@ -1,0 +1,224 @@
+package world
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types"
+
+	"github.com/penguinshop/delivery/sandbox/appautoscaling"
+	"github.com/penguinshop/delivery/sandbox/cloudwatch"
+	"github.com/penguinshop/delivery/sandbox/codebuild"
+	"github.com/penguinshop/delivery/sandbox/codepipeline"
+	"github.com/penguinshop/delivery/sandbox/container"
+	"github.com/penguinshop/delivery/sandbox/ecr"
+	"github.com/penguinshop/delivery/sandbox/ecs"
+	"github.com/penguinshop/delivery/sandbox/elb"
+	"github.com/penguinshop/delivery/sandbox/events"
+	"github.com/penguinshop/delivery/sandbox/graph"
+	"github.com/penguinshop/delivery/sandbox/lambda"
+	"github.com/penguinshop/delivery/sandbox/logs"
+	"github.com/penguinshop/delivery/sandbox/scheduler"
+	"github.com/penguinshop/delivery/sandbox/scratch"
+	"github.com/penguinshop/delivery/sandbox/ssm"
+	"github.com/penguinshop/delivery/sandbox/target"
+	"github.com/penguinshop/delivery/shiftfn/adapter"
+)
+
+// baseImageVariable is the build's variable that names what the Dockerfile builds on. The sandbox replaces it where that
+// image cannot be pulled.
+const baseImageVariable = "BASE_IMAGE"
+
+// raise starts the services, each with what it needs of the others.
+func (w *World) raise(ctx context.Context, o Options, graphs []*graph.Graph) error {
+	folder, err := scratch.New()
+	if err != nil {
+		return err
+	}
+	w.onClose("the run's folder", folder.Close)
+	w.tellColours()
+	cache, err := cacheFolder()
+	if err != nil {
+		return err
+	}
+	if w.ECR, err = ecr.New(ecr.Options{Region: w.Region, Account: account, Clock: w.Clock, Folder: cache}); err != nil {
+		return err
+	}
+	w.onClose("the registry", w.ECR.Close)
+
+	engine, notes, err := container.Detect(ctx, container.Options{Engine: o.Engine, Registry: w.ECR.Host(), Progress: o.Say})
+	if err != nil {
+		return err
+	}
+	w.Engine = engine
+	w.onClose(engine.Name(), engine.Close)
+	for _, note := range notes {
+		o.Say(note)
+	}
+	bases, err := w.baseImages(ctx, graphs)
+	if err != nil {
+		return err
+	}
+
+	w.Logs = logs.New(logs.Options{Region: w.Region, Account: account, Clock: w.Clock})
+	w.Parameters = ssm.New(ssm.Options{Region: w.Region, Account: account, Clock: w.Clock})
+	w.Events = events.New(events.Options{Region: w.Region, Account: account, Clock: w.Clock, Journal: w.Journal, Invoke: w.invoke("events.amazonaws.com")})
+	w.onClose("EventBridge", w.Events.Close)
+	w.CloudWatch = cloudwatch.New(cloudwatch.Options{Region: w.Region, Account: account, Clock: w.Clock, Journal: w.Journal, Events: w.Events})
+	w.onClose("CloudWatch", w.CloudWatch.Close)
+	if w.ELB, err = elb.New(elb.Options{Clock: w.Clock, Meter: w.CloudWatch, Journal: w.Journal, FirstPort: o.Port, FixedPorts: o.Port != 0}); err != nil {
+		return err
+	}
+	w.onClose("the load balancers", w.ELB.Close)
+	w.Client = w.ELB.Client()
+	w.ECS = ecs.New(ecs.Options{Region: w.Region, Account: account, Clock: w.Clock, Journal: w.Journal, Engine: engine,
+		Images: images{w.ECR}.find, TargetGroups: w.ELB, Parameters: w.Parameters, Logs: w.Logs})
+	w.onClose("ECS", w.ECS.Close)
+	w.Scaling = appautoscaling.New(appautoscaling.Options{Region: w.Region, Account: account, Clock: w.Clock, Journal: w.Journal, ECS: w.ECS, Metrics: w.CloudWatch})
+	w.onClose("Application Auto Scaling", w.Scaling.Close)
+	w.Scheduler = scheduler.New(scheduler.Options{Region: w.Region, Account: account, Clock: w.Clock, Journal: w.Journal, Invoke: w.invoke("")})
+	w.onClose("EventBridge Scheduler", w.Scheduler.Close)
+	w.Functions = lambda.New(lambda.Config{Clock: w.Clock, Journal: w.Journal, Clients: w.functionClients, Log: w.functionLog})
+	w.onClose("Lambda", w.Functions.Close)
+	w.Builds = codebuild.New(codebuild.Config{Journal: w.Journal, Folder: folder.Path, Region: w.Region, Registry: w.ECR.Host(),
+		InstallDocker: engine.InstallCLI, StandIn: func(_ context.Context, name, declared string) (string, error) {
+			if base, replaced := bases[declared]; replaced && name == baseImageVariable {
+				return base, nil
+			}
+			return w.ECR.Local(declared), nil
+		}})
+	w.Pipelines = codepipeline.New(codepipeline.Config{Clock: w.Clock, Journal: w.Journal, Region: w.Region, Account: account,
+		Folder: filepath.Join(folder.Path, "artifacts"), Repository: w.Repository, Builds: w.Builds, Functions: w.Functions, Services: w.ECS})
+	w.onClose("CodePipeline", w.Pipelines.Close)
+
+	w.engine.providers = map[string]graph.Provider{}
+	for _, of := range []interface{ Providers() map[string]graph.Provider }{
+		w.ELB, w.ECS, w.ECR, w.Scaling, w.CloudWatch, w.Logs, w.Parameters, w.Scheduler, w.Events, w.Builds, w.Functions, w.Pipelines,
+	} {
+		maps.Copy(w.engine.providers, of.Providers())
+	}
+	const definition = "aws:ecs/taskDefinition:TaskDefinition"
+	w.engine.providers[definition] = revisions{w.engine.providers[definition], w.ECS}
+	return nil
+}
+
+// cacheFolder keeps what a later run need not make again.
+func cacheFolder() (string, error) {
+	base, err := os.UserCacheDir()
+	if err != nil {
+		return "", fmt.Errorf("finding the user's cache folder: %w", err)
+	}
+	return filepath.Join(base, "penguinshop", "registry"), nil
+}
+
+// baseImages finds what the declared builds build on, by the declared name, and says what stands in for it.
+func (w *World) baseImages(ctx context.Context, graphs []*graph.Graph) (map[string]string, error) {
+	bases := map[string]string{}
+	for _, g := range graphs {
+		for _, r := range g.OfType(codebuild.ProjectType) {
+			project, err := graph.Decode[struct {
+				Environment struct {
+					Variables []struct {
+						Name  string `json:"name"`
+						Value string `json:"value"`
+					} `json:"environmentVariables"`
+				} `json:"environment"`
+			}](r)
+			if err != nil {
+				return nil, err
+			}
+			for _, v := range project.Environment.Variables {
+				if v.Name != baseImageVariable {
+					continue
+				}
+				base, note, err := w.Engine.BaseImage(ctx, v.Value)
+				if err != nil {
+					return nil, err
+				}
+				if note != "" {
+					w.say(note)
+				}
+				bases[v.Value] = base
+			}
+		}
+	}
+	return bases, nil
+}
+
+// functionClients are what a function calls in the place of AWS.
+func (w *World) functionClients() adapter.Clients {
+	return adapter.Clients{ELB: w.ELB, ECS: w.ECS, Scaling: w.Scaling, CloudWatch: w.CloudWatch, Logs: w.Logs, CodePipeline: w.Pipelines,
+		Parameters: w.Parameters, Scheduler: w.Scheduler, EventBridge: w.Events, HTTP: w.Client}
+}
+
+// functionLog puts a function's line into its log group.
+func (w *World) functionLog(group, stream, line string) {
+	ctx := context.Background()
+	_, err := w.Logs.CreateLogStream(ctx, &cloudwatchlogs.CreateLogStreamInput{LogGroupName: &group, LogStreamName: &stream})
+	if exists := (*types.ResourceAlreadyExistsException)(nil); err != nil && !errors.As(err, &exists) {
+		w.note("the log group " + group + " takes no line: " + err.Error())
+		return
+	}
+	if _, err := w.Logs.PutLogEvents(ctx, &cloudwatchlogs.PutLogEventsInput{LogGroupName: &group, LogStreamName: &stream,
+		LogEvents: []types.InputLogEvent{{Message: &line, Timestamp: aws.Int64(w.Clock.Now().UnixMilli())}}}); err != nil {
+		w.note("the log group " + group + " takes no line: " + err.Error())
+	}
+}
+
+// invoke hands payloads to functions by their ARN; principal is the service that needs the function's permission, empty for
+// one that comes with a role.
+func (w *World) invoke(principal string) target.Invoke {
+	return func(ctx context.Context, source, arn string, payload []byte) error {
+		if !strings.Contains(arn, ":lambda:") {
+			return fmt.Errorf("%w: %s", target.ErrNotFound, arn)
+		}
+		if principal == "" {
+			return w.Functions.InvokeAsync(ctx, arn, payload)
+		}
+		return w.Functions.InvokeFor(ctx, principal, source, arn, payload)
+	}
+}
+
+// settling is how long the environments may take to answer at first, on the machine's clock.
+const settling = 2 * time.Minute
+
+// answering waits until every environment answers a user.
+func (w *World) answering(ctx context.Context) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, settling, errors.New("it does not answer"))
+	defer cancel()
+	for i := range w.Environments {
+		e := &w.Environments[i]
+		var err error
+		if e.Address, err = w.address(*e); err != nil {
+			return err
+		}
+		for {
+			request, err := http.NewRequestWithContext(ctx, http.MethodGet, e.URL+"/", nil)
+			if err != nil {
+				return err
+			}
+			answer, err := w.Client.Do(request)
+			if err == nil {
+				err = answer.Body.Close()
+			}
+			if err == nil && answer.StatusCode == http.StatusOK {
+				break
+			}
+			select {
+			case <-ctx.Done():
+				return fmt.Errorf("environment %s at %s: %w (last: %v)", e.Name, e.URL, context.Cause(ctx), err)
+			case <-time.After(50 * time.Millisecond):
+			}
+		}
+	}
+	return nil
+}

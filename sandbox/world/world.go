@@ -1,0 +1,248 @@
+// Package world composes the sandbox: it raises the services, makes them hold what the Pulumi program declares, and takes
+// everything down again.
+package world
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"github.com/penguinshop/delivery/sandbox/appautoscaling"
+	"github.com/penguinshop/delivery/sandbox/clock"
+	"github.com/penguinshop/delivery/sandbox/cloudwatch"
+	"github.com/penguinshop/delivery/sandbox/codebuild"
+	"github.com/penguinshop/delivery/sandbox/codepipeline"
+	"github.com/penguinshop/delivery/sandbox/container"
+	"github.com/penguinshop/delivery/sandbox/ecr"
+	"github.com/penguinshop/delivery/sandbox/ecs"
+	"github.com/penguinshop/delivery/sandbox/elb"
+	"github.com/penguinshop/delivery/sandbox/events"
+	"github.com/penguinshop/delivery/sandbox/graph"
+	"github.com/penguinshop/delivery/sandbox/journal"
+	"github.com/penguinshop/delivery/sandbox/lambda"
+	"github.com/penguinshop/delivery/sandbox/logs"
+	"github.com/penguinshop/delivery/sandbox/scheduler"
+	"github.com/penguinshop/delivery/sandbox/source"
+	"github.com/penguinshop/delivery/sandbox/ssm"
+)
+
+// Options say what is run and how.
+type Options struct {
+	// Dir is the Pulumi project's folder, in a git checkout.
+	Dir string
+	// Program is the Pulumi program.
+	Program pulumi.RunFunc
+	// Engine is docker, podman or process; empty takes the first that works.
+	Engine string
+	// Scale is how many times faster than the machine's the sandbox's time runs, at least 1.
+	Scale float64
+	// Port is the loopback port of the first environment, the next ones follow; 0 leaves the choice to the machine.
+	Port int
+	// Say is told, in sentences, what Open is doing. It may be nil.
+	Say func(string)
+}
+
+// account stands for the AWS account in every ARN of the sandbox.
+const account = "123456789012"
+
+// World is a sandbox that runs. Its services are those of one AWS account and region.
+type World struct {
+	Clock      clock.Clock
+	Journal    *journal.Journal
+	Repository *source.Repository
+	Engine     container.Engine
+
+	ELB        *elb.Service
+	ECS        *ecs.Service
+	ECR        *ecr.Service
+	Scaling    *appautoscaling.Service
+	CloudWatch *cloudwatch.Service
+	Logs       *logs.Service
+	Parameters *ssm.Service
+	Scheduler  *scheduler.Service
+	Events     *events.Service
+	Builds     *codebuild.Service
+	Functions  *lambda.Service
+	Pipelines  *codepipeline.Service
+
+	// Client reaches the environments by their URLs.
+	Client *http.Client
+	// Environments are in the order in which the pipeline delivers to them.
+	Environments []Environment
+	// Pipeline is the name of the delivery's pipeline, Branch the branch that its source follows, Region the stacks' region.
+	Pipeline, Branch, Region string
+
+	project *graph.Project
+	program pulumi.RunFunc
+	scale   float64
+	say     func(string)
+	engine  engine
+	closers []func() error // the newest is closed first
+	close   func() error
+
+}
+
+// Open raises the world: the services, what the stacks declare, and every environment answering. An error leaves nothing
+// behind; otherwise Close takes all down.
+func Open(ctx context.Context, o Options) (_ *World, err error) {
+	if o.Say == nil {
+		o.Say = func(string) {}
+	}
+	w := &World{program: o.Program, scale: o.Scale, say: o.Say, Clock: clock.Scaled(o.Scale)}
+	w.close = sync.OnceValue(w.shut)
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, w.Close())
+		}
+	}()
+	w.Journal = journal.New(w.Clock)
+	graphs, err := w.declare(ctx, o.Dir)
+	if err != nil {
+		return nil, err
+	}
+	if err := w.checkout(ctx, o.Dir); err != nil {
+		return nil, err
+	}
+	if err := w.raise(ctx, o, graphs); err != nil {
+		return nil, err
+	}
+	o.Say(fmt.Sprintf("raising what %d stacks declare", len(graphs)))
+	if _, err := w.engine.up(ctx, graphs...); err != nil {
+		return nil, err
+	}
+	if err := w.answering(ctx); err != nil {
+		return nil, err
+	}
+	return w, nil
+}
+
+// Up runs the program anew and applies what differs, as `pulumi up` does.
+func (w *World) Up(ctx context.Context, options ...graph.Option) (Changes, error) {
+	graphs, err := w.project.RunAll(ctx, w.program, append(options, graph.WithAccount(account))...)
+	if err != nil {
+		return Changes{}, err
+	}
+	return w.engine.up(ctx, graphs...)
+}
+
+// Close takes everything down, the newest first, and goes on where something cannot be closed. A second call does nothing.
+func (w *World) Close() error { return w.close() }
+
+func (w *World) shut() error {
+	var problems []error
+	for _, closer := range slices.Backward(w.closers) {
+		problems = append(problems, closer())
+	}
+	return errors.Join(problems...)
+}
+
+// onClose notes how something is taken down.
+func (w *World) onClose(what string, closer func() error) {
+	w.closers = append(w.closers, func() error {
+		if err := closer(); err != nil {
+			return fmt.Errorf("closing %s: %w", what, err)
+		}
+		return nil
+	})
+}
+
+// declare runs the program for all stacks and reads what matters of them.
+func (w *World) declare(ctx context.Context, dir string) ([]*graph.Graph, error) {
+	project, err := graph.Load(dir)
+	if err != nil {
+		return nil, err
+	}
+	w.project = project
+	graphs, err := project.RunAll(ctx, w.program, graph.WithAccount(account))
+	if err != nil {
+		return nil, err
+	}
+	var environments []Environment
+	var stages []string
+	for _, g := range graphs {
+		if e, yes := environmentOf(g); yes {
+			environments = append(environments, e)
+		}
+		if region := g.Config["aws:region"]; w.Region == "" {
+			w.Region = region
+		} else if region != w.Region {
+			return nil, fmt.Errorf("stack %s is in %s and another one in %s: the sandbox stands for one region", g.Stack, region, w.Region)
+		}
+		for _, r := range g.OfType("aws:codepipeline/pipeline:Pipeline") {
+			if w.Pipeline != "" {
+				return nil, fmt.Errorf("%s: there is another pipeline, %s, and the sandbox delivers by one", r.URN, w.Pipeline)
+			}
+			if stages, err = w.readPipeline(r); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if w.Pipeline == "" {
+		return nil, fmt.Errorf("no stack of %s declares a pipeline", dir)
+	}
+	for _, stage := range stages {
+		if i := slices.IndexFunc(environments, func(e Environment) bool { return e.Name == stage }); i >= 0 {
+			w.Environments = append(w.Environments, environments[i])
+		}
+	}
+	if len(w.Environments) == 0 {
+		return nil, fmt.Errorf("pipeline %s delivers to no environment: none of its stages (%s) bears the name of one", w.Pipeline, strings.Join(stages, ", "))
+	}
+	return graphs, nil
+}
+
+func (w *World) readPipeline(r graph.Resource) (stages []string, err error) {
+	declared, err := graph.Decode[struct {
+		Name   string `json:"name"`
+		Stages []struct {
+			Name    string `json:"name"`
+			Actions []struct {
+				Configuration map[string]string `json:"configuration"`
+			} `json:"actions"`
+		} `json:"stages"`
+	}](r)
+	if err != nil {
+		return nil, err
+	}
+	w.Pipeline = declared.Name
+	for _, st := range declared.Stages {
+		stages = append(stages, st.Name)
+		for _, a := range st.Actions {
+			if branch := a.Configuration["BranchName"]; branch != "" {
+				w.Branch = branch
+			}
+		}
+	}
+	return stages, nil
+}
+
+// checkout opens the git checkout and refuses one whose app differs from its commit: what a person sees in the files would
+// not be what is delivered.
+func (w *World) checkout(ctx context.Context, dir string) error {
+	repository, err := source.Open(ctx, dir)
+	if err != nil {
+		return err
+	}
+	w.Repository = repository
+	dirty, err := repository.Dirty(ctx, "app")
+	if err != nil {
+		return err
+	}
+	if len(dirty) > 0 {
+		const shown = 5
+		more := ""
+		if len(dirty) > shown {
+			dirty, more = dirty[:shown], ", …"
+		}
+		return fmt.Errorf("%s differs from the commit that is checked out (%s%s), and the commit is what is delivered: commit the changes, or put them aside with `git stash -u`",
+			filepath.Join(repository.Root(), "app"), strings.Join(dirty, ", "), more)
+	}
+	return nil
+}
