@@ -25,6 +25,7 @@ import (
 	"github.com/penguinshop/delivery/sandbox/elb"
 	"github.com/penguinshop/delivery/sandbox/events"
 	"github.com/penguinshop/delivery/sandbox/graph"
+	"github.com/penguinshop/delivery/sandbox/journal"
 	"github.com/penguinshop/delivery/sandbox/lambda"
 	"github.com/penguinshop/delivery/sandbox/logs"
 	"github.com/penguinshop/delivery/sandbox/scheduler"
@@ -73,9 +74,10 @@ func (w *World) raise(ctx context.Context, o Options, graphs []*graph.Graph) err
 	w.Parameters = ssm.New(ssm.Options{Region: w.Region, Account: account, Clock: w.Clock})
 	w.Events = events.New(events.Options{Region: w.Region, Account: account, Clock: w.Clock, Journal: w.Journal, Invoke: w.invoke("events.amazonaws.com")})
 	w.onClose("EventBridge", w.Events.Close)
-	w.CloudWatch = cloudwatch.New(cloudwatch.Options{Region: w.Region, Account: account, Clock: w.Clock, Journal: w.Journal, Events: w.Events})
+	w.CloudWatch = cloudwatch.New(cloudwatch.Options{Region: w.Region, Account: account, Clock: w.Clock, Journal: w.Journal,
+		Slot: time.Duration(o.Scale * float64(time.Second))})
 	w.onClose("CloudWatch", w.CloudWatch.Close)
-	if w.ELB, err = elb.New(elb.Options{Clock: w.Clock, Meter: w.CloudWatch, Journal: w.Journal, FirstPort: o.Port, FixedPorts: o.Port != 0}); err != nil {
+	if w.ELB, err = elb.New(elb.Options{Clock: w.Clock, Meter: w.CloudWatch.Meter(), Journal: w.Journal, FirstPort: o.Port, FixedPorts: o.Port != 0}); err != nil {
 		return err
 	}
 	w.onClose("the load balancers", w.ELB.Close)
@@ -101,7 +103,9 @@ func (w *World) raise(ctx context.Context, o Options, graphs []*graph.Graph) err
 	w.onClose("CodePipeline", w.Pipelines.Close)
 
 	w.engine.providers = map[string]graph.Provider{}
-	for _, of := range []interface{ Providers() map[string]graph.Provider }{
+	for _, of := range []interface {
+		Providers() map[string]graph.Provider
+	}{
 		w.ELB, w.ECS, w.ECR, w.Scaling, w.CloudWatch, w.Logs, w.Parameters, w.Scheduler, w.Events, w.Builds, w.Functions, w.Pipelines,
 	} {
 		maps.Copy(w.engine.providers, of.Providers())
@@ -163,6 +167,7 @@ func (w *World) functionClients() adapter.Clients {
 // functionLog puts a function's line into its log group.
 func (w *World) functionLog(group, stream, line string) {
 	ctx := context.Background()
+	w.Journal.Add(journal.Entry{Service: "lambda", Kind: "log", Text: line, Fields: map[string]any{"group": group, "stream": stream}})
 	_, err := w.Logs.CreateLogStream(ctx, &cloudwatchlogs.CreateLogStreamInput{LogGroupName: &group, LogStreamName: &stream})
 	if exists := (*types.ResourceAlreadyExistsException)(nil); err != nil && !errors.As(err, &exists) {
 		w.note("the log group " + group + " takes no line: " + err.Error())

@@ -86,7 +86,6 @@ type World struct {
 	engine  engine
 	closers []func() error // the newest is closed first
 	close   func() error
-
 }
 
 // Open raises the world: the services, what the stacks declare, and every environment answering. An error leaves nothing

@@ -5,7 +5,7 @@ package delivery_test
 import (
 	"context"
 	"encoding/json"
-	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -244,10 +244,10 @@ func TestADelivery(t *testing.T) {
 		for _, e := range r.Environments {
 			page, err := r.Client.Get(e.URL + "/")
 			require.NoError(t, err)
-			text, err := readAll(page)
+			text, err := io.ReadAll(page.Body)
 			require.NoError(t, err)
-			assert.Contains(t, text, "Fresh fish today", e.Name)
+			require.NoError(t, page.Body.Close())
+			assert.Contains(t, string(text), "Fresh fish today", e.Name)
 		}
 	})
-	_ = fmt.Sprint
 }
