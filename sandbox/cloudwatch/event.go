@@ -66,7 +66,8 @@ func (s State) event() map[string]any {
 	return event
 }
 
-func (c AlarmStateChange) detail() map[string]any {
+// Detail is what the change tells in the field "detail" of its event.
+func (c AlarmStateChange) Detail() map[string]any {
 	return map[string]any{"alarmName": c.Name, "configuration": c.configuration, "previousState": c.Previous.event(), "state": c.State.event()}
 }
 
@@ -75,7 +76,7 @@ func (c AlarmStateChange) detail() map[string]any {
 func (c AlarmStateChange) Event() []byte {
 	return encode(map[string]any{
 		"version": "0", "id": uuid.NewString(), "detail-type": "CloudWatch Alarm State Change", "source": "aws.cloudwatch", "account": c.account,
-		"time": c.State.Time.UTC().Format(time.RFC3339), "region": c.region, "resources": []string{c.ARN}, "detail": c.detail(),
+		"time": c.State.Time.UTC().Format(time.RFC3339), "region": c.region, "resources": []string{c.ARN}, "detail": c.Detail(),
 	})
 }
 
@@ -83,7 +84,7 @@ func (c AlarmStateChange) Event() []byte {
 // https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarms-and-actions-Lambda.html
 func (c AlarmStateChange) LambdaEvent() []byte {
 	return encode(map[string]any{
-		"source": "aws.cloudwatch", "alarmArn": c.ARN, "accountId": c.account, "time": stamp(c.State.Time), "region": c.region, "alarmData": c.detail(),
+		"source": "aws.cloudwatch", "alarmArn": c.ARN, "accountId": c.account, "time": stamp(c.State.Time), "region": c.region, "alarmData": c.Detail(),
 	})
 }
 

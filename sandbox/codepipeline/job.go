@@ -85,7 +85,7 @@ func (s *Service) PutJobSuccessResult(_ context.Context, in *codepipeline.PutJob
 		answer.summary = aws.ToString(d.Summary)
 		j.record.summary, j.record.external, j.record.updated = answer.summary, aws.ToString(d.ExternalExecutionId), s.config.Clock.Now()
 		if token != "" && answer.summary != "" {
-			s.tellAction(j.record, "progress", answer.summary, nil)
+			s.tellAction(j.record, "progress", answer.summary, map[string]any{"summary": answer.summary})
 		}
 	}
 	j.answer <- answer

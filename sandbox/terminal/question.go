@@ -32,7 +32,7 @@ func (s *Screen) Question(q world.Question) {
 		s.line(place, notice.Render("?"), strings.TrimSpace(line))
 		place = " "
 	}
-	if q.URL != "" {
+	if q.URL != "" && !strings.Contains(q.Data, q.URL) {
 		s.line(place, notice.Render("?"), "look first at "+q.URL)
 	}
 }

@@ -123,11 +123,11 @@ func (s *Screen) Show(e journal.Entry) {
 		s.build(e)
 	case "world/weights":
 		s.line(bold.Render(e.Environment), "", weights(e))
-	case "world/note", "ecs/note", "elb/note", "container/note", "lambda/failure":
+	case "world/note", "lambda/failure":
 		s.line(e.Environment, notice.Render("!"), e.Text)
 	default:
 		if s.verbose {
-			s.line(faint.Render(e.Service), "", faint.Render(e.Text))
+			s.line(faint.Render(strings.TrimSpace(e.Environment+" "+e.Service)), faint.Render("·"), faint.Render(e.Text))
 		}
 	}
 }
@@ -137,7 +137,7 @@ const keptBuildLines = 25
 
 func (s *Screen) build(e journal.Entry) {
 	if s.verbose {
-		s.line("", faint.Render("│"), faint.Render(e.Text))
+		s.cut("│ " + e.Text)
 		return
 	}
 	if s.builds = append(s.builds, e.Text); len(s.builds) > keptBuildLines {
@@ -162,11 +162,20 @@ func (s *Screen) action(e journal.Entry) {
 	default:
 		if field(e, "provider") == "CodeBuild" && !s.verbose {
 			for _, line := range s.builds {
-				s.line("", faint.Render("│"), faint.Render(line))
+				s.cut("│ " + line)
 			}
 		}
-		s.line(place(e), bad.Render("✗"), bad.Render(field(e, "message"))+" "+took)
+		message, diagnosis, _ := strings.Cut(field(e, "message"), "\n")
+		s.line(place(e), bad.Render("✗"), bad.Render(message)+" "+took)
+		for line := range strings.Lines(diagnosis) {
+			s.cut("│ " + strings.TrimRight(line, "\n"))
+		}
 	}
+}
+
+// cut writes one line of detail and cuts off what does not fit.
+func (s *Screen) cut(text string) {
+	_, _ = fmt.Fprintln(s.out, strings.Repeat(" ", timeColumn+1)+faint.MaxWidth(s.width-timeColumn-1).Render(text)) // as in line
 }
 
 // begins says what an action of a provider does while it runs.

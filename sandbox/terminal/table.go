@@ -1,6 +1,7 @@
 package terminal
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -24,7 +25,7 @@ func (s *Screen) Table(d world.Summary) {
 		if e.Failed > 0 {
 			failed = bad.Render(fmt.Sprint(e.Failed))
 		}
-		t.AppendRow(table.Row{e.Name, e.Live, fmt.Sprintf("%d/%d", e.Weights.Blue, e.Weights.Green), short(e.Version), e.Requests, failed,
+		t.AppendRow(table.Row{e.Name, e.Live, fmt.Sprintf("%d/%d", e.Weights.Blue, e.Weights.Green), cmp.Or(short(e.Version), "–"), e.Requests, failed,
 			fmt.Sprintf("%.1f s", e.ShiftSeconds)})
 	}
 	lines := append([]string{"", t.Render()}, fmt.Sprintf("commit %s, from the pipeline's start to its end in %.0f s, on %s", short(d.Commit), d.Seconds, d.Runtime), d.Image)

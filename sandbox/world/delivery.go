@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -72,7 +73,8 @@ func (f *FailedDelivery) Error() string {
 	if f.Message == "" {
 		return fmt.Sprintf("the pipeline ended as %s", f.Status)
 	}
-	return "the delivery failed: " + f.Message
+	headline, _, _ := strings.Cut(f.Message, "\n") // what follows is the diagnosis
+	return "the delivery failed: " + headline
 }
 
 // Start starts the pipeline with the commit that is checked out.

@@ -3,6 +3,7 @@ package world
 import (
 	"context"
 	"fmt"
+	"sync"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
@@ -12,14 +13,21 @@ import (
 )
 
 // images finds what a task definition names in the sandbox's registry, as Fargate does when it pulls.
-type images struct{ registry *ecr.Service }
+type images struct {
+	registry *ecr.Service
+	note     func(string)
+	told     sync.Map // images of other registries that were told of
+}
 
-func (i images) find(ctx context.Context, image string) (ecs.Image, error) {
+func (i *images) find(ctx context.Context, image string) (ecs.Image, error) {
 	ref, err := name.ParseReference(i.registry.Local(image), name.Insecure)
 	if err != nil {
 		return ecs.Image{}, fmt.Errorf("%q is not an image's name: %w", image, err)
 	}
 	if ref.Context().RegistryStr() != i.registry.Host() {
+		if _, told := i.told.LoadOrStore(image, true); !told {
+			i.note(image + " cannot be had here: a responder that answers every path stands in for it")
+		}
 		return ecs.Image{}, fmt.Errorf("%w: %s", ecs.ErrForeign, image)
 	}
 	found, err := remote.Get(ref, remote.WithContext(ctx))

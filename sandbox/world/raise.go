@@ -16,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types"
 
 	"github.com/penguinshop/delivery/sandbox/appautoscaling"
+	"github.com/penguinshop/delivery/sandbox/clock"
 	"github.com/penguinshop/delivery/sandbox/cloudwatch"
 	"github.com/penguinshop/delivery/sandbox/codebuild"
 	"github.com/penguinshop/delivery/sandbox/codepipeline"
@@ -75,7 +76,8 @@ func (w *World) raise(ctx context.Context, o Options, graphs []*graph.Graph) err
 	w.Events = events.New(events.Options{Region: w.Region, Account: account, Clock: w.Clock, Journal: w.Journal, Invoke: w.invoke("events.amazonaws.com")})
 	w.onClose("EventBridge", w.Events.Close)
 	w.CloudWatch = cloudwatch.New(cloudwatch.Options{Region: w.Region, Account: account, Clock: w.Clock, Journal: w.Journal,
-		Slot: time.Duration(o.Scale * float64(time.Second))})
+		Slot: clock.Lasting(w.Clock, time.Second)})
+	w.CloudWatch.OnAlarm(w.alarm)
 	w.onClose("CloudWatch", w.CloudWatch.Close)
 	if w.ELB, err = elb.New(elb.Options{Clock: w.Clock, Meter: w.CloudWatch.Meter(), Journal: w.Journal, FirstPort: o.Port, FixedPorts: o.Port != 0}); err != nil {
 		return err
@@ -83,7 +85,7 @@ func (w *World) raise(ctx context.Context, o Options, graphs []*graph.Graph) err
 	w.onClose("the load balancers", w.ELB.Close)
 	w.Client = w.ELB.Client()
 	w.ECS = ecs.New(ecs.Options{Region: w.Region, Account: account, Clock: w.Clock, Journal: w.Journal, Engine: engine,
-		Images: images{w.ECR}.find, TargetGroups: w.ELB, Parameters: w.Parameters, Logs: w.Logs})
+		Images: (&images{registry: w.ECR, note: w.note}).find, TargetGroups: w.ELB, Parameters: w.Parameters, Logs: w.Logs})
 	w.onClose("ECS", w.ECS.Close)
 	w.Scaling = appautoscaling.New(appautoscaling.Options{Region: w.Region, Account: account, Clock: w.Clock, Journal: w.Journal, ECS: w.ECS, Metrics: w.CloudWatch})
 	w.onClose("Application Auto Scaling", w.Scaling.Close)
@@ -176,6 +178,20 @@ func (w *World) functionLog(group, stream, line string) {
 	if _, err := w.Logs.PutLogEvents(ctx, &cloudwatchlogs.PutLogEventsInput{LogGroupName: &group, LogStreamName: &stream,
 		LogEvents: []types.InputLogEvent{{Message: &line, Timestamp: aws.Int64(w.Clock.Now().UnixMilli())}}}); err != nil {
 		w.note("the log group " + group + " takes no line: " + err.Error())
+	}
+}
+
+// alarm tells EventBridge of an alarm's change of state, and calls the functions that the alarm names. Topics are told
+// nothing: who would read them sees the journal.
+func (w *World) alarm(c cloudwatch.AlarmStateChange) {
+	err := w.Events.Emit("aws.cloudwatch", "CloudWatch Alarm State Change", []string{c.ARN}, c.Detail())
+	for _, action := range c.Actions {
+		if strings.Contains(action, ":lambda:") {
+			err = errors.Join(err, w.Functions.InvokeFor(context.Background(), "lambda.alarms.cloudwatch.amazonaws.com", c.ARN, action, c.LambdaEvent()))
+		}
+	}
+	if err != nil {
+		w.note(fmt.Sprintf("the alarm %s tells nobody: %s", c.Name, err))
 	}
 }
 

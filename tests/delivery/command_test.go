@@ -129,7 +129,9 @@ func (p *process) leavesNothing(t *testing.T) {
 const runLabel = "penguinshop.sandbox.run"
 
 // configure replaces text in a stack's file and commits nothing: the program reads the files as they lie.
-func (c clone) configure(stack, old, replacement string) { c.edit("Pulumi."+stack+".yaml", old, replacement) }
+func (c clone) configure(stack, old, replacement string) {
+	c.edit("Pulumi."+stack+".yaml", old, replacement)
+}
 
 func TestBadInputEndsWithOneClearMessage(t *testing.T) {
 	taken, err := net.Listen("tcp", "127.0.0.1:0")

@@ -12,7 +12,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -210,7 +209,7 @@ func TestADelivery(t *testing.T) {
   });
   shop.use(helmet(`)
 		broken := c.commit("Break the shop")
-		from := time.Now()
+		from := r.Clock.Now()
 		failed, err := r.deliver(c, broken)
 		var failure *world.FailedDelivery
 		require.ErrorAs(t, err, &failure)
