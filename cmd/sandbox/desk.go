@@ -33,7 +33,7 @@ type desk struct {
 // watchEvery is how often the checkout is looked at for a new commit.
 const watchEvery = time.Second
 
-func (d *desk) run(ctx context.Context) error {
+func (d *desk) run(ctx context.Context) (err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	var background sync.WaitGroup
 	defer background.Wait()
@@ -57,6 +57,12 @@ func (d *desk) run(ctx context.Context) error {
 		}
 	})
 
+	door, err := serve(ctx, d.world)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, door.close()) }()
+	d.screen.Say("the console is at %s", door.URL)
 	for _, e := range d.world.Environments {
 		d.screen.Say("%s answers at %s", e.Name, e.Address)
 	}

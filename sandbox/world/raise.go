@@ -32,6 +32,7 @@ import (
 	"github.com/penguinshop/delivery/sandbox/scheduler"
 	"github.com/penguinshop/delivery/sandbox/scratch"
 	"github.com/penguinshop/delivery/sandbox/ssm"
+	"github.com/penguinshop/delivery/sandbox/tagging"
 	"github.com/penguinshop/delivery/sandbox/target"
 	"github.com/penguinshop/delivery/shiftfn/adapter"
 )
@@ -73,6 +74,7 @@ func (w *World) raise(ctx context.Context, o Options, graphs []*graph.Graph) err
 
 	w.Logs = logs.New(logs.Options{Region: w.Region, Account: account, Clock: w.Clock})
 	w.Parameters = ssm.New(ssm.Options{Region: w.Region, Account: account, Clock: w.Clock})
+	w.Tagging = tagging.New()
 	w.Events = events.New(events.Options{Region: w.Region, Account: account, Clock: w.Clock, Journal: w.Journal, Invoke: w.invoke("events.amazonaws.com")})
 	w.onClose("EventBridge", w.Events.Close)
 	w.CloudWatch = cloudwatch.New(cloudwatch.Options{Region: w.Region, Account: account, Clock: w.Clock, Journal: w.Journal,

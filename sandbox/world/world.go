@@ -31,6 +31,7 @@ import (
 	"github.com/penguinshop/delivery/sandbox/scheduler"
 	"github.com/penguinshop/delivery/sandbox/source"
 	"github.com/penguinshop/delivery/sandbox/ssm"
+	"github.com/penguinshop/delivery/sandbox/tagging"
 )
 
 // Options say what is run and how.
@@ -71,6 +72,7 @@ type World struct {
 	Builds     *codebuild.Service
 	Functions  *lambda.Service
 	Pipelines  *codepipeline.Service
+	Tagging    *tagging.Service
 
 	// Client reaches the environments by their URLs.
 	Client *http.Client
@@ -113,7 +115,7 @@ func Open(ctx context.Context, o Options) (_ *World, err error) {
 		return nil, err
 	}
 	o.Say(fmt.Sprintf("raising what %d stacks declare", len(graphs)))
-	if _, err := w.engine.up(ctx, graphs...); err != nil {
+	if _, err := w.apply(ctx, graphs); err != nil {
 		return nil, err
 	}
 	if err := w.answering(ctx); err != nil {
@@ -128,7 +130,15 @@ func (w *World) Up(ctx context.Context, options ...graph.Option) (Changes, error
 	if err != nil {
 		return Changes{}, err
 	}
-	return w.engine.up(ctx, graphs...)
+	return w.apply(ctx, graphs)
+}
+
+func (w *World) apply(ctx context.Context, graphs []*graph.Graph) (Changes, error) {
+	changes, err := w.engine.up(ctx, graphs...)
+	if err != nil {
+		return changes, err
+	}
+	return changes, w.Tagging.Declare(graphs...)
 }
 
 // Close takes everything down, the newest first, and goes on where something cannot be closed. A second call does nothing.
