@@ -103,7 +103,7 @@ func TestAllStacksArePlannedWithinTwoSeconds(t *testing.T) {
 		require.NoError(t, err)
 		best = min(best, time.Since(start))
 	}
-	assert.Less(t, best, limit)
+	assert.Less(t, best, slowdown*limit)
 }
 
 func BenchmarkPlanOfAllStacks(b *testing.B) {
