@@ -5,6 +5,7 @@ package bundle
 import (
 	"archive/zip"
 	"bytes"
+	"compress/flate"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -162,6 +163,9 @@ func pack(binary string) ([]byte, error) {
 	}
 	var out bytes.Buffer
 	z := zip.NewWriter(&out)
+	z.RegisterCompressor(zip.Deflate, func(w io.Writer) (io.WriteCloser, error) {
+		return flate.NewWriter(w, flate.BestCompression) // built once, downloaded at every cold start
+	})
 	header := &zip.FileHeader{Name: "bootstrap", Method: zip.Deflate, Modified: zipTime}
 	header.SetMode(0o755)
 	file, err := z.CreateHeader(header)
