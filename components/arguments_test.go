@@ -32,19 +32,19 @@ func TestWrongArgumentsAreRefusedBeforeTheComponentIsRegistered(t *testing.T) {
 			_, err := NewBlueGreenAlb(ctx, "web", &BlueGreenAlbArgs{VpcID: pulumi.String("vpc-1"), Subnets: subnets, Port: 80, SingleSide: true})
 			return err
 		}},
-		{"EcsEnvironment: Family, Repository, Subnets and Blue are needed", func(ctx *pulumi.Context) error {
+		{"EcsEnvironment: Family, Repositories, Subnets and Blue are needed", func(ctx *pulumi.Context) error {
 			_, err := NewEcsEnvironment(ctx, "app", nil)
 			return err
 		}},
 		{"EcsEnvironment: Scaling is 2 to 1 tasks", func(ctx *pulumi.Context) error {
 			_, err := NewEcsEnvironment(ctx, "app", &EcsEnvironmentArgs{
-				Family: "shop", Repository: "shop", Subnets: subnets, Blue: &EcsSideArgs{}, Scaling: Scaling{Minimum: 2, Maximum: 1},
+				Family: "shop", Repositories: []string{"shop"}, Subnets: subnets, Blue: &EcsSideArgs{}, Scaling: Scaling{Minimum: 2, Maximum: 1},
 			})
 			return err
 		}},
 		{"no Fargate task has 300 CPU units", func(ctx *pulumi.Context) error {
 			_, err := NewEcsEnvironment(ctx, "app", &EcsEnvironmentArgs{
-				Family: "shop", Repository: "shop", Subnets: subnets, Blue: &EcsSideArgs{}, Scaling: Scaling{Minimum: 1, Maximum: 1},
+				Family: "shop", Repositories: []string{"shop"}, Subnets: subnets, Blue: &EcsSideArgs{}, Scaling: Scaling{Minimum: 1, Maximum: 1},
 				Size: FargateSize{300, 512},
 			})
 			return err
@@ -55,6 +55,42 @@ func TestWrongArgumentsAreRefusedBeforeTheComponentIsRegistered(t *testing.T) {
 		}},
 		{"HealthAlarms: LoadBalancerSuffix and Blue are needed", func(ctx *pulumi.Context) error {
 			_, err := NewHealthAlarms(ctx, "alarms", nil)
+			return err
+		}},
+		{"HealthAlarms: Name is needed", func(ctx *pulumi.Context) error {
+			_, err := NewHealthAlarms(ctx, "alarms", &HealthAlarmsArgs{LoadBalancerSuffix: pulumi.String("a"), Blue: pulumi.String("b")})
+			return err
+		}},
+		{"Notifications: Emails and AccountID are needed", func(ctx *pulumi.Context) error {
+			_, err := NewNotifications(ctx, "news", nil)
+			return err
+		}},
+		{`Notifications: "nobody" is not an e-mail address`, func(ctx *pulumi.Context) error {
+			_, err := NewNotifications(ctx, "news", &NotificationsArgs{Emails: []string{"nobody"}, AccountID: "1"})
+			return err
+		}},
+		{"FlowLog: VpcID is needed", func(ctx *pulumi.Context) error {
+			_, err := NewFlowLog(ctx, "flow", nil)
+			return err
+		}},
+		{"PrivateEndpoints: VpcID, Cidr", func(ctx *pulumi.Context) error {
+			_, err := NewPrivateEndpoints(ctx, "endpoints", nil)
+			return err
+		}},
+		{"Dashboard: DashboardName", func(ctx *pulumi.Context) error {
+			_, err := NewDashboard(ctx, "dashboard", nil)
+			return err
+		}},
+		{"BlueGreenAlb: HostedZoneID is given without the Domain", func(ctx *pulumi.Context) error {
+			_, err := NewBlueGreenAlb(ctx, "web", &BlueGreenAlbArgs{
+				VpcID: pulumi.String("vpc-1"), Subnets: subnets, Port: 80, SingleSide: true, HostedZoneID: pulumi.String("Z1"),
+			})
+			return err
+		}},
+		{"BlueGreenAlb: AccountID is needed with AccessLogDays", func(ctx *pulumi.Context) error {
+			_, err := NewBlueGreenAlb(ctx, "web", &BlueGreenAlbArgs{
+				VpcID: pulumi.String("vpc-1"), Subnets: subnets, Port: 80, SingleSide: true, AccessLogDays: 30,
+			})
 			return err
 		}},
 		{"DataKey: AccountID, Region and Partition are needed", func(ctx *pulumi.Context) error {

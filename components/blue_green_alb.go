@@ -58,6 +58,13 @@ type BlueGreenAlbArgs struct {
 	CertificateArn pulumi.StringInput
 	// Domain is the name that users know, which the certificate must hold. Empty means the load balancer's own name.
 	Domain string
+	// HostedZoneID is Route 53's zone for Domain. With it the certificate, unless one is given, and the domain's record are
+	// made as well.
+	HostedZoneID pulumi.StringInput
+	// AccessLogDays keeps a record of every request in a bucket of its own, for so many days; 0 keeps none.
+	AccessLogDays int
+	// AccountID is the account that the record is written for; needed with AccessLogDays.
+	AccountID string
 	// SingleSide leaves out the green side and the preview rule, for a service that is deployed in place.
 	SingleSide bool
 	// PreviewHeader is the header of the preview rule; PreviewSecret is its value, of 16 to 128 characters without * and ?,
@@ -95,6 +102,10 @@ func (a *BlueGreenAlbArgs) validate() error {
 		return fmt.Errorf("BlueGreenAlb: Port is %d; it must be 1 to 65535", a.Port)
 	case !a.SingleSide && (a.PreviewHeader == "" || a.PreviewSecret == nil):
 		return fmt.Errorf("BlueGreenAlb: PreviewHeader and PreviewSecret are needed for two sides")
+	case a.HostedZoneID != nil && a.Domain == "":
+		return fmt.Errorf("BlueGreenAlb: HostedZoneID is given without the Domain that lies in it")
+	case a.AccessLogDays > 0 && a.AccountID == "":
+		return fmt.Errorf("BlueGreenAlb: AccountID is needed with AccessLogDays")
 	case len(a.IngressCidrs) == 0:
 		return fmt.Errorf("BlueGreenAlb: IngressCidrs is empty, so nobody could reach the load balancer")
 	}
@@ -114,11 +125,25 @@ func NewBlueGreenAlb(ctx *pulumi.Context, name string, args *BlueGreenAlbArgs, o
 	if err := ctx.RegisterComponentResource(typeBlueGreenAlb, name, c, opts...); err != nil {
 		return nil, err
 	}
+	if args.HostedZoneID != nil && args.CertificateArn == nil {
+		arn, err := c.certificate(ctx, name, args)
+		if err != nil {
+			return nil, err
+		}
+		with := *args
+		with.CertificateArn = arn
+		args = &with
+	}
 	entrance, err := c.securityGroups(ctx, name, args)
 	if err != nil {
 		return nil, err
 	}
+	record, err := c.accessLogs(ctx, name, args)
+	if err != nil {
+		return nil, err
+	}
 	balancer, err := lb.NewLoadBalancer(ctx, name+"-alb", &lb.LoadBalancerArgs{
+		AccessLogs:               record,
 		LoadBalancerType:         pulumi.String("application"),
 		Internal:                 pulumi.Bool(args.Internal),
 		Subnets:                  args.Subnets,
@@ -133,6 +158,11 @@ func NewBlueGreenAlb(ctx *pulumi.Context, name string, args *BlueGreenAlbArgs, o
 	}
 	c.LoadBalancerArn, c.LoadBalancerSuffix = balancer.Arn, balancer.ArnSuffix
 	c.DNSName, c.ZoneID = balancer.DnsName, balancer.ZoneId
+	if args.HostedZoneID != nil {
+		if err := c.alias(ctx, name, args); err != nil {
+			return nil, err
+		}
+	}
 
 	blue, err := c.targetGroup(ctx, name, rollout.Blue, args)
 	if err != nil {
@@ -349,4 +379,25 @@ func attached(group *lb.TargetGroup, listener *lb.Listener) *TargetGroup {
 		Arn:    pulumi.All(group.Arn, listener.Arn).ApplyT(func(arns []any) string { return arns[0].(string) }).(pulumi.StringOutput),
 		Suffix: group.ArnSuffix,
 	}
+}
+
+// accessLogs declares the bucket that the load balancer writes a line for each request to; nil where none is wanted.
+func (c *BlueGreenAlb) accessLogs(ctx *pulumi.Context, name string, args *BlueGreenAlbArgs) (lb.LoadBalancerAccessLogsPtrInput, error) {
+	if args.AccessLogDays == 0 {
+		return nil, nil
+	}
+	bucket, err := newClosedBucket(ctx, name+"-requests", closedBucketArgs{
+		days: args.AccessLogDays,
+		allow: func(bucketArn pulumi.StringInput) Policy {
+			return Policy{{
+				Services: []string{"logdelivery.elasticloadbalancing.amazonaws.com"}, Actions: []string{"s3:PutObject"},
+				Resources: []pulumi.StringInput{below(bucketArn, "/AWSLogs/"+args.AccountID+"/*")},
+				Reason:    "the load balancer names the objects within the account's own folder",
+			}}
+		},
+	}, c)
+	if err != nil {
+		return nil, err
+	}
+	return &lb.LoadBalancerAccessLogsArgs{Bucket: bucket.Name, Enabled: pulumi.Bool(true)}, nil
 }

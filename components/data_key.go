@@ -46,6 +46,13 @@ func NewDataKey(ctx *pulumi.Context, name string, args *DataKeyArgs, opts ...pul
 			}}},
 			Reason: "in a key's own policy this means the key",
 		},
+		{
+			Services:   []string{"cloudwatch.amazonaws.com", "events.amazonaws.com"},
+			Actions:    []string{"kms:Decrypt", "kms:GenerateDataKey*"},
+			Resources:  this,
+			Conditions: []Condition{Equals("aws:SourceAccount", pulumi.String(args.AccountID))},
+			Reason:     "in a key's own policy this means the key which notifications rest under as well",
+		},
 	}.Document()
 	if err != nil {
 		return nil, err

@@ -39,6 +39,8 @@ type DeliveryPipelineArgs struct {
 	LogRetentionDays int
 	// KeyArn is the key that artifacts and logs rest under; nil means AWS's own keys.
 	KeyArn pulumi.StringInput
+	// TopicArn is where people hear of approvals and of deliveries that have ended; nil tells nobody.
+	TopicArn pulumi.StringInput
 }
 
 // Repository is the ECR repository of the images.
@@ -69,6 +71,8 @@ type Build struct {
 	BaseImage string
 	// Image and ComputeType are CodeBuild's own, for arm64.
 	Image, ComputeType string
+	// Retry repeats a failed build once by itself.
+	Retry bool
 	// Minutes bounds a build, 5 to 2,160 (AWS).
 	Minutes int
 }
@@ -80,6 +84,9 @@ type DeliveryEnvironment struct {
 	Approval bool
 	Outputs  contract.Environment
 }
+
+// artifactDays is how long a delivery's artifacts are kept. The longest approval that AWS allows is 60 days.
+const artifactDays = 90
 
 func (a *DeliveryPipelineArgs) validate() error {
 	switch {
@@ -114,10 +121,13 @@ func NewDeliveryPipeline(
 	if err != nil {
 		return nil, err
 	}
-	bucket, err := c.bucket(ctx, name, args.KeyArn)
+	bucket, err := newClosedBucket(ctx, name+"-artifacts", closedBucketArgs{
+		key: args.KeyArn, kms: true, versioned: true, days: artifactDays,
+	}, c)
 	if err != nil {
 		return nil, err
 	}
+	c.BucketName = bucket.Name
 	connection, err := codeconnections.NewConnection(ctx, name+"-source", &codeconnections.ConnectionArgs{
 		ProviderType: pulumi.String("GitHub"),
 	}, pulumi.Parent(c))
@@ -135,7 +145,7 @@ func NewDeliveryPipeline(
 	if err != nil {
 		return nil, err
 	}
-	store := &codepipeline.PipelineArtifactStoreArgs{Type: pulumi.String("S3"), Location: bucket.Bucket}
+	store := &codepipeline.PipelineArtifactStoreArgs{Type: pulumi.String("S3"), Location: bucket.Name}
 	if args.KeyArn != nil {
 		store.EncryptionKey = &codepipeline.PipelineArtifactStoreEncryptionKeyArgs{Id: args.KeyArn, Type: pulumi.String("KMS")}
 	}
@@ -165,6 +175,9 @@ func NewDeliveryPipeline(
 		return nil, err
 	}
 	c.PipelineName, c.PipelineArn = pipeline.Name, pipeline.Arn
+	if err := c.notices(ctx, name, args); err != nil {
+		return nil, err
+	}
 	return c, ctx.RegisterResourceOutputs(c, pulumi.Map{
 		"pipelineName": c.PipelineName, "pipelineArn": c.PipelineArn,
 		"repositoryName": c.RepositoryName, "repositoryUrl": c.RepositoryURL, "repositoryArn": c.RepositoryArn,
@@ -201,7 +214,7 @@ func (c *DeliveryPipeline) repository(ctx *pulumi.Context, name string, args Rep
 // build declares the project that tests the change and builds its image. Building an image by docker needs the privileged
 // mode; the build's role is what bounds it.
 func (c *DeliveryPipeline) build(
-	ctx *pulumi.Context, name string, args *DeliveryPipelineArgs, repository *ecr.Repository, bucket *artifactBucket,
+	ctx *pulumi.Context, name string, args *DeliveryPipelineArgs, repository *ecr.Repository, bucket *closedBucket,
 ) (*codebuild.Project, error) {
 	logs, err := cloudwatch.NewLogGroup(ctx, name+"-build", &cloudwatch.LogGroupArgs{
 		RetentionInDays: pulumi.Int(args.LogRetentionDays), KmsKeyId: optional(args.KeyArn),

@@ -2,6 +2,9 @@ package components
 
 import (
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/cloudwatch"
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/ecs"
@@ -37,8 +40,8 @@ type EcsEnvironmentArgs struct {
 	Family string
 	// Region is where the log group lies.
 	Region string
-	// Repository is the name of the ECR repository, in the same account and region, that images may be pulled from.
-	Repository string
+	// Repositories are the names of the ECR repositories, in the same account and region, that images may be pulled from.
+	Repositories []string
 	// Subnets are where the tasks run; without a way to the internet from there (NAT or endpoints) they need PublicIP.
 	Subnets        pulumi.StringArrayInput
 	SecurityGroups pulumi.StringArrayInput
@@ -52,6 +55,8 @@ type EcsEnvironmentArgs struct {
 	Scaling      Scaling
 	// SpotPercent is the share of tasks on Fargate Spot, 0 to 100.
 	SpotPercent int
+	// ZoneRebalancing lets ECS move tasks until the zones have the same number of them.
+	ZoneRebalancing bool
 	// HealthGraceSeconds is how long ECS disregards the load balancer's verdict on a task that has just started.
 	HealthGraceSeconds int
 	// ContainerInsights is "enabled", "enhanced" or "disabled".
@@ -82,6 +87,9 @@ type Container struct {
 	Port  int
 	// Environment is what the container is told beside its colour.
 	Environment map[string]string
+	// Secrets are environment variables whose values ECS reads when a task starts: name, and the ARN of a secret in Secrets
+	// Manager or of a parameter in SSM.
+	Secrets map[string]string
 	// StopSeconds is how long a task may take to end after SIGTERM, 1 to 120 (Fargate).
 	StopSeconds int
 }
@@ -97,8 +105,8 @@ type Scaling struct {
 
 func (a *EcsEnvironmentArgs) validate() error {
 	switch {
-	case a == nil || a.Blue == nil || a.Subnets == nil || a.Family == "" || a.Repository == "":
-		return fmt.Errorf("EcsEnvironment: Family, Repository, Subnets and Blue are needed")
+	case a == nil || a.Blue == nil || a.Subnets == nil || a.Family == "" || len(a.Repositories) == 0:
+		return fmt.Errorf("EcsEnvironment: Family, Repositories, Subnets and Blue are needed")
 	case a.Scaling.Minimum < 1 || a.Scaling.Maximum < a.Scaling.Minimum:
 		return fmt.Errorf("EcsEnvironment: Scaling is %d to %d tasks; the minimum must be at least 1 and at most the maximum",
 			a.Scaling.Minimum, a.Scaling.Maximum)
@@ -182,7 +190,12 @@ func (c *EcsEnvironment) roles(ctx *pulumi.Context, name string, args *EcsEnviro
 	if err != nil {
 		return err
 	}
-	execution, err := role(ctx, name+"-execution", "How ECS pulls the image and writes the log", tasks, Policy{
+	// The shared stack, which owns the repository, is brought up after this one: only the name is known here.
+	var repositories []pulumi.StringInput
+	for _, repository := range args.Repositories {
+		repositories = append(repositories, sibling(c.LogGroupArn, "ecr", "repository/"+repository))
+	}
+	execution, err := role(ctx, name+"-execution", "How ECS pulls the image and writes the log", tasks, append(Policy{
 		{
 			Actions:   []string{"logs:CreateLogStream", "logs:PutLogEvents"},
 			Resources: []pulumi.StringInput{below(c.LogGroupArn, ":log-stream:*")},
@@ -194,11 +207,10 @@ func (c *EcsEnvironment) roles(ctx *pulumi.Context, name string, args *EcsEnviro
 			Reason:    "a registry token is for all repositories",
 		},
 		{
-			Actions: []string{"ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"},
-			// The shared stack, which owns the repository, is brought up after this one: only its name is known here.
-			Resources: []pulumi.StringInput{sibling(c.LogGroupArn, "ecr", "repository/"+args.Repository)},
+			Actions:   []string{"ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"},
+			Resources: repositories,
 		},
-	}, c)
+	}, secretsPolicy(args.Container.Secrets)...), c)
 	if err != nil {
 		return err
 	}
@@ -267,6 +279,9 @@ func (c *EcsEnvironment) side(
 		EnableEcsManagedTags: pulumi.Bool(true),
 		PropagateTags:        pulumi.String("SERVICE"),
 	}
+	if args.ZoneRebalancing {
+		service.AvailabilityZoneRebalancing = pulumi.String("ENABLED")
+	}
 	if capacity.shares == nil {
 		service.LaunchType = pulumi.String("FARGATE")
 	} else {
@@ -292,4 +307,26 @@ func initialCount(colour rollout.Colour, args *EcsEnvironmentArgs) int {
 		return args.Scaling.Minimum
 	}
 	return 0
+}
+
+// secretsPolicy lets ECS read exactly the secrets that a container names.
+func secretsPolicy(secrets map[string]string) Policy {
+	var parameters, kept []pulumi.StringInput
+	for _, name := range slices.Sorted(maps.Keys(secrets)) {
+		if arn := secrets[name]; strings.Contains(arn, ":ssm:") {
+			parameters = append(parameters, pulumi.String(arn))
+		} else {
+			// A key inside the secret (":key::") is not a part of the resource.
+			parts := strings.SplitN(arn, ":", 8)
+			kept = append(kept, pulumi.String(strings.Join(parts[:min(7, len(parts))], ":")))
+		}
+	}
+	var policy Policy
+	if len(parameters) > 0 {
+		policy = append(policy, Statement{Actions: []string{"ssm:GetParameters"}, Resources: parameters})
+	}
+	if len(kept) > 0 {
+		policy = append(policy, Statement{Actions: []string{"secretsmanager:GetSecretValue"}, Resources: kept})
+	}
+	return policy
 }

@@ -2,6 +2,7 @@ package components
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/cloudwatch"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
@@ -14,8 +15,10 @@ import (
 type HealthAlarms struct {
 	pulumi.ResourceState
 
-	// Arns are the alarms' ARNs, in the order of their names.
+	// Arns are the single alarms' ARNs.
 	Arns pulumi.StringArrayOutput
+	// HealthArn is the alarm that goes off when any of them does: what people are told about, once for one fault.
+	HealthArn pulumi.StringOutput
 }
 
 // HealthAlarmsArgs are the arguments of NewHealthAlarms.
@@ -27,6 +30,10 @@ type HealthAlarmsArgs struct {
 	ErrorsPerMinute int
 	// LatencyMs bounds the answer time that 99 of 100 requests keep; 0 watches none.
 	LatencyMs int
+	// Name begins the composite alarm's name, which AWS wants to be told: "<Name>-health".
+	Name string
+	// TopicArn is where the composite alarm tells people; nil tells nobody.
+	TopicArn pulumi.StringInput
 }
 
 // alarm is one row of the table of alarms. A row of the load balancer is declared once, one of a side for each colour.
@@ -61,6 +68,9 @@ func NewHealthAlarms(ctx *pulumi.Context, name string, args *HealthAlarmsArgs, o
 	if args == nil || args.LoadBalancerSuffix == nil || args.Blue == nil {
 		return nil, fmt.Errorf("HealthAlarms: LoadBalancerSuffix and Blue are needed")
 	}
+	if args.Name == "" {
+		return nil, fmt.Errorf("HealthAlarms: Name is needed")
+	}
 	c := &HealthAlarms{}
 	if err := ctx.RegisterComponentResource(typeHealthAlarms, name, c, opts...); err != nil {
 		return nil, err
@@ -70,34 +80,64 @@ func NewHealthAlarms(ctx *pulumi.Context, name string, args *HealthAlarmsArgs, o
 		suffix pulumi.StringInput
 	}{{rollout.Blue, args.Blue}, {rollout.Green, args.Green}}
 	var arns pulumi.StringArray
+	var names []any
 	for _, row := range alarms(args) {
 		if !row.ofSide {
-			arn, err := c.alarm(ctx, name+"-"+row.role, row, row.description, pulumi.StringMap{"LoadBalancer": args.LoadBalancerSuffix})
+			one, err := c.alarm(ctx, name+"-"+row.role, row, row.description, pulumi.StringMap{"LoadBalancer": args.LoadBalancerSuffix})
 			if err != nil {
 				return nil, err
 			}
-			arns = append(arns, arn)
+			arns, names = append(arns, one.Arn), append(names, one.Name)
 			continue
 		}
 		for _, side := range sides {
 			if side.suffix == nil {
 				continue
 			}
-			arn, err := c.alarm(ctx, fmt.Sprintf("%s-%s-%s", name, side.colour, row.role), row, fmt.Sprintf(row.description, side.colour),
+			one, err := c.alarm(ctx, fmt.Sprintf("%s-%s-%s", name, side.colour, row.role), row, fmt.Sprintf(row.description, side.colour),
 				pulumi.StringMap{"LoadBalancer": args.LoadBalancerSuffix, "TargetGroup": side.suffix})
 			if err != nil {
 				return nil, err
 			}
-			arns = append(arns, arn)
+			arns, names = append(arns, one.Arn), append(names, one.Name)
 		}
 	}
 	c.Arns = arns.ToStringArrayOutput()
-	return c, ctx.RegisterResourceOutputs(c, pulumi.Map{"arns": c.Arns})
+	if err := c.health(ctx, name, args, names); err != nil {
+		return nil, err
+	}
+	return c, ctx.RegisterResourceOutputs(c, pulumi.Map{"arns": c.Arns, "healthArn": c.HealthArn})
+}
+
+// health declares the alarm of the alarms.
+func (c *HealthAlarms) health(ctx *pulumi.Context, name string, args *HealthAlarmsArgs, names []any) error {
+	composite := &cloudwatch.CompositeAlarmArgs{
+		AlarmName: pulumi.String(args.Name + "-health"),
+		AlarmDescription: pulumi.String("Something is wrong with " + args.Name + ": the alarms below it say what. `shiftctl status` says where " +
+			"traffic is; `shiftctl rollback` returns it to the former version while that is warm"),
+		AlarmRule: pulumi.All(names...).ApplyT(func(names []any) string {
+			var parts []string
+			for _, n := range names {
+				parts = append(parts, fmt.Sprintf("ALARM(%q)", n))
+			}
+			return strings.Join(parts, " OR ")
+		}).(pulumi.StringOutput),
+	}
+	if args.TopicArn != nil {
+		composite.AlarmActions = pulumi.StringArray{args.TopicArn}
+		composite.OkActions = pulumi.StringArray{args.TopicArn}
+	}
+	alarm, err := cloudwatch.NewCompositeAlarm(ctx, name+"-health", composite, pulumi.Parent(c))
+	if err != nil {
+		return err
+	}
+	c.HealthArn = alarm.Arn
+	return nil
 }
 
 func (c *HealthAlarms) alarm(
 	ctx *pulumi.Context, name string, row alarm, description string, dimensions pulumi.StringMap,
-) (pulumi.StringOutput, error) {
+) (*cloudwatch.MetricAlarm, error) {
 	args := &cloudwatch.MetricAlarmArgs{
 		AlarmDescription:   pulumi.String(description),
 		Namespace:          pulumi.String("AWS/ApplicationELB"),
@@ -116,9 +156,5 @@ func (c *HealthAlarms) alarm(
 	} else {
 		args.Statistic = pulumi.String(row.statistic)
 	}
-	a, err := cloudwatch.NewMetricAlarm(ctx, name, args, pulumi.Parent(c))
-	if err != nil {
-		return pulumi.StringOutput{}, err
-	}
-	return a.Arn, nil
+	return cloudwatch.NewMetricAlarm(ctx, name, args, pulumi.Parent(c))
 }

@@ -82,6 +82,9 @@ func pipelinePolicy(args *DeliveryPipelineArgs, bucket, connection, project pulu
 	if len(functions) > 0 {
 		policy = append(policy, Statement{Actions: []string{"lambda:InvokeFunction"}, Resources: functions})
 	}
+	if args.TopicArn != nil {
+		policy = append(policy, Statement{Actions: []string{"sns:Publish"}, Resources: []pulumi.StringInput{args.TopicArn}})
+	}
 	return append(policy, useKey(args.KeyArn)...)
 }
 

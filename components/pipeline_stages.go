@@ -24,6 +24,24 @@ const (
 
 // stages are Source, Build, and one for each environment.
 func stages(args *DeliveryPipelineArgs, connection, project pulumi.StringInput) codepipeline.PipelineStageArray {
+	build := stage(BuildStage, &codepipeline.PipelineStageActionArgs{
+		Name: pulumi.String("build"), Category: pulumi.String("Build"), Owner: pulumi.String("AWS"),
+		Provider: pulumi.String("CodeBuild"), Version: pulumi.String("1"),
+		Namespace:       pulumi.String(buildNamespace),
+		InputArtifacts:  pulumi.ToStringArray([]string{sourceArtifact}),
+		OutputArtifacts: pulumi.ToStringArray([]string{imageArtifact}),
+		Configuration:   pulumi.StringMap{"ProjectName": project},
+	})
+	if args.Build.Retry {
+		// A build depends on registries that fail now and then, and repeating it changes nothing. A shift is never repeated
+		// unasked: the world has moved on since it failed.
+		build.OnFailure = &codepipeline.PipelineStageOnFailureArgs{
+			Result: pulumi.String("RETRY"),
+			RetryConfiguration: &codepipeline.PipelineStageOnFailureRetryConfigurationArgs{
+				RetryMode: pulumi.String("FAILED_ACTIONS"),
+			},
+		}
+	}
 	all := codepipeline.PipelineStageArray{
 		stage(SourceStage, &codepipeline.PipelineStageActionArgs{
 			Name: pulumi.String(SourceAction), Category: pulumi.String("Source"), Owner: pulumi.String("AWS"),
@@ -39,14 +57,7 @@ func stages(args *DeliveryPipelineArgs, connection, project pulumi.StringInput) 
 				"OutputArtifactFormat": pulumi.String("CODE_ZIP"),
 			},
 		}),
-		stage(BuildStage, &codepipeline.PipelineStageActionArgs{
-			Name: pulumi.String("build"), Category: pulumi.String("Build"), Owner: pulumi.String("AWS"),
-			Provider: pulumi.String("CodeBuild"), Version: pulumi.String("1"),
-			Namespace:       pulumi.String(buildNamespace),
-			InputArtifacts:  pulumi.ToStringArray([]string{sourceArtifact}),
-			OutputArtifacts: pulumi.ToStringArray([]string{imageArtifact}),
-			Configuration:   pulumi.StringMap{"ProjectName": project},
-		}),
+		build,
 	}
 	for i, e := range args.Environments {
 		var actions []*codepipeline.PipelineStageActionArgs
@@ -56,7 +67,7 @@ func stages(args *DeliveryPipelineArgs, connection, project pulumi.StringInput) 
 		if e.Outputs.Strategy == contract.Rolling {
 			actions = append(actions, deploy(e, e.Outputs.BlueServiceName, args.DeployMinutes))
 		} else {
-			actions = append(actions, prepare(e), deploy(e, pulumi.String(reference(prepareNamespace(e), "ServiceName")), args.DeployMinutes), shift(e))
+			actions = append(actions, prepare(e), deploy(e, pulumi.String(variableOf(prepareNamespace(e), "ServiceName")), args.DeployMinutes), shift(e))
 		}
 		all = append(all, stage(e.Name, actions...))
 	}
@@ -75,8 +86,8 @@ func stage(name string, actions ...*codepipeline.PipelineStageActionArgs) *codep
 	return s
 }
 
-// reference is how an action's configuration names another action's output variable.
-func reference(namespace, variable string) string { return "#{" + namespace + "." + variable + "}" }
+// variableOf is how an action's configuration names another action's output variable.
+func variableOf(namespace, variable string) string { return "#{" + namespace + "." + variable + "}" }
 
 func prepareNamespace(e DeliveryEnvironment) string { return e.Name + "-prepare" }
 
@@ -88,8 +99,8 @@ const approvalCharacters = 800
 func approve(args *DeliveryPipelineArgs, index int) *codepipeline.PipelineStageActionArgs {
 	e := args.Environments[index]
 	text := pulumi.Sprintf("Release to %s\ncommit %s of %s\nimage %s\ntests %s", e.Name,
-		reference(sourceNamespace, "CommitId"), reference(sourceNamespace, "AuthorDate"),
-		reference(buildNamespace, "IMAGE_DIGEST"), reference(buildNamespace, "TEST_RESULT"))
+		variableOf(sourceNamespace, "CommitId"), variableOf(sourceNamespace, "AuthorDate"),
+		variableOf(buildNamespace, "IMAGE_DIGEST"), variableOf(buildNamespace, "TEST_RESULT"))
 	configuration := pulumi.StringMap{}
 	if index > 0 {
 		before := args.Environments[index-1]
@@ -98,6 +109,9 @@ func approve(args *DeliveryPipelineArgs, index int) *codepipeline.PipelineStageA
 	}
 	if e.Outputs.Strategy == contract.BlueGreen {
 		text = pulumi.Sprintf("%s\n%s", text, e.Outputs.ShiftPlan)
+	}
+	if args.TopicArn != nil {
+		configuration["NotificationArn"] = args.TopicArn
 	}
 	configuration["CustomData"] = text.ApplyT(func(t string) string { return shorten(t, approvalCharacters) }).(pulumi.StringOutput)
 	return &codepipeline.PipelineStageActionArgs{
@@ -130,9 +144,9 @@ func prepare(e DeliveryEnvironment) *codepipeline.PipelineStageActionArgs {
 func shift(e DeliveryEnvironment) *codepipeline.PipelineStageActionArgs {
 	return invoke(e, "shift", "", userParameters{
 		Command:   "shift",
-		Digest:    reference(buildNamespace, "IMAGE_DIGEST"),
-		Commit:    reference(sourceNamespace, "CommitId"),
-		Candidate: reference(prepareNamespace(e), "CandidateColour"),
+		Digest:    variableOf(buildNamespace, "IMAGE_DIGEST"),
+		Commit:    variableOf(sourceNamespace, "CommitId"),
+		Candidate: variableOf(prepareNamespace(e), "CandidateColour"),
 	})
 }
 

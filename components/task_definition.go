@@ -18,6 +18,7 @@ type containerDefinition struct {
 	Essential              bool             `json:"essential"`
 	PortMappings           []portMapping    `json:"portMappings"`
 	Environment            []variable       `json:"environment"`
+	Secrets                []reference      `json:"secrets,omitempty"`
 	ReadonlyRootFilesystem bool             `json:"readonlyRootFilesystem"`
 	LinuxParameters        linuxParameters  `json:"linuxParameters"`
 	StopTimeout            int              `json:"stopTimeout"`
@@ -33,6 +34,12 @@ type portMapping struct {
 type variable struct {
 	Name  string `json:"name"`
 	Value string `json:"value"`
+}
+
+// reference is a variable whose value ECS reads when it starts a task.
+type reference struct {
+	Name      string `json:"name"`
+	ValueFrom string `json:"valueFrom"`
 }
 
 type linuxParameters struct {
@@ -60,6 +67,10 @@ func (c *EcsEnvironment) shape(colour rollout.Colour, args *EcsEnvironmentArgs) 
 	for _, name := range slices.Sorted(maps.Keys(told)) {
 		variables = append(variables, variable{name, told[name]})
 	}
+	var secrets []reference
+	for _, name := range slices.Sorted(maps.Keys(args.Container.Secrets)) {
+		secrets = append(secrets, reference{name, args.Container.Secrets[name]})
+	}
 	containers := c.LogGroupName.ApplyT(func(logGroup string) (string, error) {
 		text, err := json.Marshal([]containerDefinition{{
 			Name:                   args.Container.Name,
@@ -67,6 +78,7 @@ func (c *EcsEnvironment) shape(colour rollout.Colour, args *EcsEnvironmentArgs) 
 			Essential:              true,
 			PortMappings:           []portMapping{{args.Container.Port, args.Container.Port, "tcp"}},
 			Environment:            variables,
+			Secrets:                secrets,
 			ReadonlyRootFilesystem: !args.ExecuteCommand, // the agent of ECS Exec writes to the root file system
 			// An init process passes SIGTERM on and collects what the main process leaves behind.
 			LinuxParameters: linuxParameters{true, capabilities{[]string{"ALL"}}},

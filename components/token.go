@@ -9,5 +9,9 @@ const (
 	typeTrafficShift     = "penguinshop:components:TrafficShift"
 	typeDeliveryPipeline = "penguinshop:components:DeliveryPipeline"
 	typeDataKey          = "penguinshop:components:DataKey"
+	typePrivateEndpoints = "penguinshop:components:PrivateEndpoints"
+	typeFlowLog          = "penguinshop:components:FlowLog"
+	typeNotifications    = "penguinshop:components:Notifications"
+	typeDashboard        = "penguinshop:components:Dashboard"
 	typeHealthAlarms     = "penguinshop:components:HealthAlarms"
 )

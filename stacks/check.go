@@ -2,6 +2,7 @@ package stacks
 
 import (
 	"fmt"
+	"net/mail"
 	"net/netip"
 	"path"
 	"regexp"
@@ -41,6 +42,11 @@ func check(stack string, c *Config, p *problems) {
 		p.add("role", fmt.Sprintf("the stack's name %q is too long: with it, AWS's limit of %d characters would be passed by %s-%s and Pulumi's %d more; "+
 			"a stack of role %s has a name of at most %d characters", stack, awsShortName, stack, longestName[c.Role], autonamed, c.Role, room), "")
 	}
+	for i, address := range c.Notifications.Emails {
+		if parsed, err := mail.ParseAddress(address); err != nil || parsed.Address != address {
+			p.add(fmt.Sprintf("notifications.emails[%d]", i), fmt.Sprintf("is %q, which is not an e-mail address", address), "team@example.com")
+		}
+	}
 	for i, a := range c.Accept {
 		if text := strings.TrimSpace(a.Reason); a.Reason != "" && len(text) < reasonLength {
 			p.add(fmt.Sprintf("accept[%d].reason", i), fmt.Sprintf("is %q, which is not a reason that a person could judge", a.Reason),
@@ -59,21 +65,23 @@ var (
 	// repositoryName is ECR's own pattern.
 	repositoryName = regexp.MustCompile(`^(?:[a-z0-9]+(?:[._-][a-z0-9]+)*/)*[a-z0-9]+(?:[._-][a-z0-9]+)*$`)
 	// statusRange is a matcher of a target group: one status, a list or a range.
-	statusRange    = regexp.MustCompile(`^[2-4][0-9]{2}(?:[,-][2-4][0-9]{2})*$`)
-	certificate    = regexp.MustCompile(`^arn:aws[a-z-]*:acm:[a-z0-9-]+:[0-9]{12}:certificate/[0-9a-f-]+$`)
-	domainName     = regexp.MustCompile(`^(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}$`)
-	variableName   = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
-	stageName      = regexp.MustCompile(`^[A-Za-z0-9.@_-]{1,80}$`)
-	gitHubName     = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9._-]+$`)
-	fullStackName  = regexp.MustCompile(`^[^/]+/[^/]+/[^/]+$`)
-	imageReference = regexp.MustCompile(`^[a-z0-9]+(?:[._:/-]+[a-zA-Z0-9]+)*(?:@sha256:[0-9a-f]{64})?$`)
+	statusRange       = regexp.MustCompile(`^[2-4][0-9]{2}(?:[,-][2-4][0-9]{2})*$`)
+	certificate       = regexp.MustCompile(`^arn:aws[a-z-]*:acm:[a-z0-9-]+:[0-9]{12}:certificate/[0-9a-f-]+$`)
+	vpcID             = regexp.MustCompile(`^vpc-[0-9a-f]{8,17}$`)
+	subnetID          = regexp.MustCompile(`^subnet-[0-9a-f]{8,17}$`)
+	hostedZone        = regexp.MustCompile(`^Z[0-9A-Z]{1,31}$`)
+	privateRepository = regexp.MustCompile(`^[0-9]{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(?:\.cn)?/([^:@]+)`)
+	secretArn         = regexp.MustCompile(`^arn:aws[a-z-]*:(?:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:|ssm:[a-z0-9-]+:[0-9]{12}:parameter/)\S+$`)
+	domainName        = regexp.MustCompile(`^(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}$`)
+	variableName      = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+	stageName         = regexp.MustCompile(`^[A-Za-z0-9.@_-]{1,80}$`)
+	gitHubName        = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9._-]+$`)
+	fullStackName     = regexp.MustCompile(`^[^/]+/[^/]+/[^/]+$`)
+	imageReference    = regexp.MustCompile(`^[a-z0-9]+(?:[._:/-]+[a-zA-Z0-9]+)*(?:@sha256:[0-9a-f]{64})?$`)
 )
 
 func checkEnvironment(c *Config, p *problems) {
-	network, err := netip.ParsePrefix(c.Network.Cidr)
-	if err != nil || !network.Addr().Is4() || network.Bits() < 16 || network.Bits() > 24 || network.Masked() != network {
-		p.add("network.cidr", fmt.Sprintf("is %q, which is not an IPv4 network of /16 to /24", c.Network.Cidr), "10.0.0.0/16")
-	}
+	checkNetwork(c, p)
 	checkEntrance(c, p)
 	checkHealth(c.LoadBalancer.HealthCheck, p)
 	checkService(c.Service, p)
@@ -93,6 +101,35 @@ func checkEnvironment(c *Config, p *problems) {
 // reasonLength is how many characters a reason must have to be one.
 const reasonLength = 10
 
+func checkNetwork(c *Config, p *problems) {
+	n := c.Network
+	block, err := netip.ParsePrefix(n.Cidr)
+	if err != nil || !block.Addr().Is4() || block.Bits() < 16 || block.Bits() > 24 || block.Masked() != block {
+		p.add("network.cidr", fmt.Sprintf("is %q, which is not an IPv4 network of /16 to /24", n.Cidr), "10.0.0.0/16")
+	}
+	if n.Nat == natEndpoints && n.Existing == nil && !privateRepository.MatchString(c.Service.PlaceholderImage) {
+		p.add("service.placeholderImage", fmt.Sprintf("is %q, which tasks with nat: endpoints cannot reach: it must lie in this account's ECR", c.Service.PlaceholderImage),
+			"123456789012.dkr.ecr.eu-central-1.amazonaws.com/placeholder:1")
+	}
+	if n.Existing == nil {
+		return
+	}
+	if !vpcID.MatchString(n.Existing.VpcID) {
+		p.add("network.existing.vpcId", fmt.Sprintf("is %q, which is not a VPC's identifier", n.Existing.VpcID), "vpc-0123456789abcdef0")
+	}
+	if len(n.Existing.PublicSubnetIDs) < 2 {
+		p.add("network.existing.publicSubnetIds", fmt.Sprintf("has %d subnets; a load balancer needs two in different zones", len(n.Existing.PublicSubnetIDs)),
+			`["subnet-0123456789abcdef0", "subnet-0123456789abcdef1"]`)
+	}
+	for key, ids := range map[string][]string{"publicSubnetIds": n.Existing.PublicSubnetIDs, "taskSubnetIds": n.Existing.TaskSubnetIDs} {
+		for i, id := range ids {
+			if !subnetID.MatchString(id) {
+				p.add(fmt.Sprintf("network.existing.%s[%d]", key, i), fmt.Sprintf("is %q, which is not a subnet's identifier", id), "subnet-0123456789abcdef0")
+			}
+		}
+	}
+}
+
 // plainHTTP is the plan's rule for a listener without TLS.
 const plainHTTP = "plain-http"
 
@@ -104,6 +141,12 @@ func checkEntrance(c *Config, p *problems) {
 	if c.HTTPS != nil {
 		if c.HTTPS.Domain != "" && !domainName.MatchString(c.HTTPS.Domain) {
 			p.add("https.domain", fmt.Sprintf("is %q, which is not a domain name", c.HTTPS.Domain), "shop.example.com")
+		}
+		if c.HTTPS.CertificateArn == "" && c.HTTPS.HostedZoneID == "" {
+			p.add("https.hostedZoneId", "is missing, and so is certificateArn: one of them is needed", "Z0123456789ABCDEFGHIJ")
+		}
+		if c.HTTPS.HostedZoneID != "" && !hostedZone.MatchString(c.HTTPS.HostedZoneID) {
+			p.add("https.hostedZoneId", fmt.Sprintf("is %q, which is not a hosted zone's identifier", c.HTTPS.HostedZoneID), "Z0123456789ABCDEFGHIJ")
 		}
 		if c.HTTPS.CertificateArn != "" && !certificate.MatchString(c.HTTPS.CertificateArn) {
 			p.add("https.certificateArn", fmt.Sprintf("is %q, which is not the ARN of a certificate in ACM", c.HTTPS.CertificateArn),
@@ -142,6 +185,20 @@ func checkService(s Service, p *problems) {
 	}
 	if !imageReference.MatchString(s.PlaceholderImage) {
 		p.add("service.placeholderImage", fmt.Sprintf("is %q, which is not an image's name", s.PlaceholderImage), "ghcr.io/stefanprodan/podinfo:6.9.1")
+	}
+	for name, arn := range s.Secrets {
+		at := "service.secrets." + name
+		switch {
+		case !variableName.MatchString(name):
+			p.add(at, "is not a name that an environment variable can have", "DATABASE_URL")
+		case slices.Contains(ownVariables, name):
+			p.add(at, "is set by the program itself: remove it", "")
+		case s.Environment[name] != "":
+			p.add(at, "stands in environment as well: remove one of them", "")
+		case !secretArn.MatchString(arn):
+			p.add(at, "is not the ARN of a secret in Secrets Manager or of a parameter in SSM",
+				"arn:aws:secretsmanager:eu-central-1:123456789012:secret:shop-a1b2c3")
+		}
 	}
 	for name := range s.Environment {
 		switch {

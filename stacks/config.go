@@ -21,14 +21,17 @@ type Config struct {
 	// AWS's keys.
 	CustomerKey bool `json:"customerKey" default:"false" example:"true"`
 
+	// Who is told of alarms, approvals and deliveries that have ended.
+	Notifications Notifications `json:"notifications" example:"{\"emails\": [\"team@example.com\"]}"`
+
 	// How a release arrives: beside the running version with the traffic moved step by step (blueGreen), or in place
 	// by ECS alone (rolling).
 	Strategy string `json:"strategy" role:"env" default:"blueGreen" oneof:"blueGreen,rolling" example:"blueGreen"`
-	// The VPC that the environment makes.
+	// Where the environment stands.
 	Network Network `json:"network" role:"env" example:"{\"zones\": 3, \"nat\": \"perZone\"}"`
 	// How users come in over TLS. Without it the environment speaks plain HTTP, which accept must then say the reason of, in
 	// an entry with the rule plain-http.
-	HTTPS *HTTPS `json:"https" role:"env" example:"{\"domain\": \"shop.example.com\", \"certificateArn\": \"arn:aws:acm:eu-central-1:123456789012:certificate/01234567-89ab-cdef-0123-456789abcdef\"}"`
+	HTTPS *HTTPS `json:"https" role:"env" example:"{\"domain\": \"shop.example.com\", \"hostedZoneId\": \"Z0123456789ABCDEFGHIJ\"}"`
 	// The reason, in words, why `up` and `destroy` may replace or delete what carries the traffic (load balancer, listener,
 	// preview rule, target groups, services). Without it Pulumi refuses both.
 	Unprotected string `json:"unprotected" role:"env" example:"the environment is being torn down"`
@@ -40,6 +43,9 @@ type Config struct {
 	Rollout rollout.Policy `json:"rollout" role:"env" example:"{\"preset\": \"canary\", \"standbySeconds\": 3600}"`
 	// When the environment raises an alarm, which rolls back a release while its former version is still warm.
 	Alarms Alarms `json:"alarms" role:"env" example:"{\"errorsPerMinute\": 5}"`
+
+	// Whether CloudWatch has a page with the environment's traffic, errors, latency and targets by colour.
+	Dashboard bool `json:"dashboard" role:"env" default:"false" example:"true"`
 
 	// The environments that the pipeline delivers to, in this order. At least one.
 	Environments []Target `json:"environments" role:"shared" default:"[]" example:"[{\"name\": \"dev\"}, {\"name\": \"prod\", \"approval\": true}]"`
@@ -65,23 +71,41 @@ type Acceptance struct {
 	Reason string `json:"reason" required:"true" example:"no domain yet, and test data only"`
 }
 
-// Network is the environment's VPC.
+// Network is where the environment stands.
 type Network struct {
+	// A VPC that is there already. Without it the environment makes its own.
+	Existing *ExistingNetwork `json:"existing" example:"{\"vpcId\": \"vpc-0123456789abcdef0\", \"publicSubnetIds\": [\"subnet-0123456789abcdef0\", \"subnet-0123456789abcdef1\"]}"`
 	// The VPC's addresses, a block of /16 to /24.
 	Cidr string `json:"cidr" default:"10.0.0.0/16" example:"10.20.0.0/16"`
 	// How many availability zones; a load balancer needs two.
 	Zones int `json:"zones" default:"2" min:"2" max:"6" example:"3"`
-	// How tasks reach the internet: with public addresses (none, no NAT charge), or from private subnets by one NAT
-	// gateway (single) or one in each zone (perZone).
-	Nat string `json:"nat" default:"single" oneof:"none,single,perZone" example:"single"`
+	// How tasks reach what they need. none: the internet, from public subnets with public addresses, without a charge by the
+	// hour. single: the internet, from private subnets by one NAT gateway. perZone: by one in each zone. endpoints: AWS's
+	// own services alone, by private endpoints.
+	Nat string `json:"nat" default:"single" oneof:"none,single,perZone,endpoints" example:"single"`
+	// Whether every connection in the VPC is recorded.
+	FlowLogs bool `json:"flowLogs" default:"false" example:"true"`
+}
+
+// ExistingNetwork is a VPC of others.
+type ExistingNetwork struct {
+	// The VPC.
+	VpcID string `json:"vpcId" required:"true" example:"vpc-0123456789abcdef0"`
+	// The load balancer's subnets, at least two in different zones.
+	PublicSubnetIDs []string `json:"publicSubnetIds" required:"true" example:"[\"subnet-0123456789abcdef0\", \"subnet-0123456789abcdef1\"]"`
+	// The tasks' subnets, which must reach the registry and AWS's services. Empty: the public ones, with public addresses.
+	TaskSubnetIDs []string `json:"taskSubnetIds" default:"[]" example:"[\"subnet-0123456789abcdef2\", \"subnet-0123456789abcdef3\"]"`
 }
 
 // HTTPS is how users come in over TLS.
 type HTTPS struct {
-	// The name that users know, which the certificate holds and whose DNS record leads to the load balancer.
+	// The name that users know.
 	Domain string `json:"domain" required:"true" example:"shop.example.com"`
-	// The certificate in ACM, in the environment's region.
-	CertificateArn string `json:"certificateArn" required:"true" example:"arn:aws:acm:eu-central-1:123456789012:certificate/01234567-89ab-cdef-0123-456789abcdef"`
+	// Route 53's zone that the domain lies in. The certificate and the domain's record are then made as well.
+	HostedZoneID string `json:"hostedZoneId" example:"Z0123456789ABCDEFGHIJ"`
+	// A certificate in ACM that holds the domain, in the environment's region. Without hostedZoneId the domain's record is
+	// yours to make.
+	CertificateArn string `json:"certificateArn" example:"arn:aws:acm:eu-central-1:123456789012:certificate/01234567-89ab-cdef-0123-456789abcdef"`
 }
 
 // LoadBalancer is the load balancer's side of an environment.
@@ -94,6 +118,8 @@ type LoadBalancer struct {
 	DeregistrationDelaySeconds int `json:"deregistrationDelaySeconds" default:"30" min:"0" max:"3600" example:"30"`
 	// How long an idle connection is kept, in seconds. The app keeps its own for 65, which must be longer.
 	IdleTimeoutSeconds int `json:"idleTimeoutSeconds" default:"60" min:"1" max:"64" example:"60"`
+	// Days that a record of every request is kept in a bucket of its own; 0 keeps none.
+	AccessLogDays int `json:"accessLogDays" default:"0" min:"0" max:"3650" example:"90"`
 	// How a target is judged.
 	HealthCheck HealthCheck `json:"healthCheck" example:"{\"path\": \"/readyz\", \"intervalSeconds\": 10}"`
 }
@@ -136,12 +162,23 @@ type Service struct {
 	PlaceholderImage string `json:"placeholderImage" default:"ghcr.io/stefanprodan/podinfo:6.9.1" example:"ghcr.io/stefanprodan/podinfo:6.9.1"`
 	// Environment variables of the container. No secrets.
 	Environment map[string]string `json:"environment" default:"{}" example:"{\"LOG_LEVEL\": \"debug\"}"`
+	// Environment variables whose values ECS reads when it starts a task: name, and the ARN of a secret in Secrets Manager or
+	// of a parameter in SSM. The tasks' start may read exactly these.
+	Secrets map[string]string `json:"secrets" default:"{}" example:"{\"DATABASE_URL\": \"arn:aws:secretsmanager:eu-central-1:123456789012:secret:shop-a1b2c3\"}"`
+	// Whether ECS moves tasks until every zone has as many as the others.
+	ZoneRebalancing bool `json:"zoneRebalancing" default:"false" example:"true"`
 	// How long a starting task may be unhealthy before ECS replaces it, in seconds.
 	HealthGraceSeconds int `json:"healthGraceSeconds" default:"30" min:"0" max:"3600" example:"60"`
 	// CloudWatch Container Insights of the cluster, which are charged by metric.
 	ContainerInsights string `json:"containerInsights" default:"disabled" oneof:"disabled,enabled,enhanced" example:"enabled"`
 	// Whether an operator may open a shell in a task (ECS Exec).
 	ExecuteCommand bool `json:"executeCommand" default:"false" example:"true"`
+}
+
+// Notifications is who is told.
+type Notifications struct {
+	// E-mail addresses. AWS asks each of them for a confirmation first.
+	Emails []string `json:"emails" default:"[]" example:"[\"team@example.com\"]"`
 }
 
 // Alarms is when the environment raises an alarm.
@@ -193,6 +230,8 @@ type Build struct {
 	Image string `json:"image" default:"aws/codebuild/amazonlinux-aarch64-standard:3.0" example:"aws/codebuild/amazonlinux-aarch64-standard:3.0"`
 	// The size of CodeBuild's machine.
 	Compute string `json:"compute" default:"BUILD_GENERAL1_SMALL" oneof:"BUILD_GENERAL1_SMALL,BUILD_GENERAL1_MEDIUM,BUILD_GENERAL1_LARGE,BUILD_GENERAL1_XLARGE,BUILD_GENERAL1_2XLARGE" example:"BUILD_GENERAL1_SMALL"`
+	// Whether a build that failed is repeated once by itself.
+	Retry bool `json:"retry" default:"false" example:"true"`
 	// Minutes after which a build has failed.
 	Minutes int `json:"timeoutMinutes" default:"20" min:"5" max:"2160" example:"20"`
 }

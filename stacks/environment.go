@@ -13,11 +13,14 @@ import (
 
 // The components' names in an environment, short because some of AWS's names are.
 const (
-	networkComponent = "network"
-	albComponent     = "web"
-	ecsComponent     = "app"
-	alarmsComponent  = "alarms"
-	shiftComponent   = "shift"
+	networkComponent   = "network"
+	endpointsComponent = "endpoints"
+	flowComponent      = "connections"
+	dashboardComponent = "dashboard"
+	albComponent       = "web"
+	ecsComponent       = "app"
+	alarmsComponent    = "alarms"
+	shiftComponent     = "shift"
 )
 
 const (
@@ -43,12 +46,16 @@ func environment(ctx *pulumi.Context, c Config, archive Archive) error {
 	if err != nil {
 		return err
 	}
-	place, err := network(ctx, c.Network)
+	topic, err := home.notifications(ctx, c, key)
+	if err != nil {
+		return err
+	}
+	place, err := network(ctx, c, home, key)
 	if err != nil {
 		return err
 	}
 	blueGreen := c.Strategy == contract.BlueGreen
-	alb, err := loadBalancer(ctx, c, place, !blueGreen)
+	alb, err := loadBalancer(ctx, c, place, home.account, !blueGreen)
 	if err != nil {
 		return err
 	}
@@ -59,6 +66,7 @@ func environment(ctx *pulumi.Context, c Config, archive Archive) error {
 	watch := &components.HealthAlarmsArgs{
 		LoadBalancerSuffix: alb.LoadBalancerSuffix, Blue: alb.Blue.Suffix,
 		ErrorsPerMinute: c.Alarms.ErrorsPerMinute, LatencyMs: c.Alarms.LatencyMs,
+		Name: ctx.Project() + "-" + ctx.Stack(), TopicArn: topic,
 	}
 	if blueGreen {
 		watch.Green = alb.Green.Suffix
@@ -66,6 +74,11 @@ func environment(ctx *pulumi.Context, c Config, archive Archive) error {
 	alarms, err := components.NewHealthAlarms(ctx, alarmsComponent, watch)
 	if err != nil {
 		return err
+	}
+	if c.Dashboard {
+		if err := dashboard(ctx, home.region, alb, service, alarms); err != nil {
+			return err
+		}
 	}
 	outputs := contract.Environment{
 		Environment:           pulumi.String(ctx.Stack()),
@@ -104,7 +117,7 @@ func environment(ctx *pulumi.Context, c Config, archive Archive) error {
 	return contract.Export(ctx, outputs)
 }
 
-func loadBalancer(ctx *pulumi.Context, c Config, place *place, singleSide bool) (*components.BlueGreenAlb, error) {
+func loadBalancer(ctx *pulumi.Context, c Config, place *place, account string, singleSide bool) (*components.BlueGreenAlb, error) {
 	args := &components.BlueGreenAlbArgs{
 		VpcID: place.vpc, Subnets: place.public, Port: containerPort,
 		IngressCidrs: c.LoadBalancer.IngressCidrs,
@@ -117,10 +130,18 @@ func loadBalancer(ctx *pulumi.Context, c Config, place *place, singleSide bool) 
 		DeregistrationDelaySeconds: c.LoadBalancer.DeregistrationDelaySeconds,
 		IdleTimeoutSeconds:         c.LoadBalancer.IdleTimeoutSeconds,
 		DeletionProtection:         c.LoadBalancer.DeletionProtection,
+		AccessLogDays:              c.LoadBalancer.AccessLogDays,
+		AccountID:                  account,
 		Protect:                    c.Unprotected == "",
 	}
 	if c.HTTPS != nil {
-		args.CertificateArn, args.Domain = pulumi.String(c.HTTPS.CertificateArn), c.HTTPS.Domain
+		args.Domain = c.HTTPS.Domain
+		if c.HTTPS.CertificateArn != "" {
+			args.CertificateArn = pulumi.String(c.HTTPS.CertificateArn)
+		}
+		if c.HTTPS.HostedZoneID != "" {
+			args.HostedZoneID = pulumi.String(c.HTTPS.HostedZoneID)
+		}
 	}
 	if !singleSide {
 		// A value for the case that this is the first `up`; afterwards the parameter's own value stands. A value from here
@@ -148,7 +169,7 @@ func tasks(
 	return components.NewEcsEnvironment(ctx, ecsComponent, &components.EcsEnvironmentArgs{
 		Family:         ctx.Project() + "-" + ctx.Stack(),
 		Region:         region,
-		Repository:     c.EcrRepository,
+		Repositories:   repositories(c),
 		Subnets:        place.tasks,
 		PublicIP:       place.publicTasks,
 		SecurityGroups: pulumi.StringArray{alb.TaskSecurityGroupID},
@@ -156,7 +177,7 @@ func tasks(
 		Green:          side(alb.Green),
 		Container: components.Container{
 			Name: containerName, Image: c.Service.PlaceholderImage, Port: containerPort,
-			Environment: told, StopSeconds: stopSeconds,
+			Environment: told, Secrets: c.Service.Secrets, StopSeconds: stopSeconds,
 		},
 		Size:         components.FargateSize{CPUUnits: c.Service.CPU, MemoryMiB: c.Service.MemoryMiB},
 		Architecture: map[string]string{"arm64": "ARM64", "x86_64": "X86_64"}[c.Service.Architecture],
@@ -165,6 +186,7 @@ func tasks(
 			CPUPercent: c.Service.CPUPercent, RequestsPerTarget: c.Service.RequestsPerTarget,
 		},
 		SpotPercent:        c.Service.SpotPercent,
+		ZoneRebalancing:    c.Service.ZoneRebalancing,
 		HealthGraceSeconds: c.Service.HealthGraceSeconds,
 		ContainerInsights:  c.Service.ContainerInsights,
 		LogRetentionDays:   c.LogRetentionDays,
@@ -172,6 +194,30 @@ func tasks(
 		ExecuteCommand:     c.Service.ExecuteCommand,
 		Protect:            c.Unprotected == "",
 	})
+}
+
+// repositories are those that the tasks' start may pull from: that of the releases, and that of a placeholder in ECR.
+func repositories(c Config) []string {
+	names := []string{c.EcrRepository}
+	if found := privateRepository.FindStringSubmatch(c.Service.PlaceholderImage); found != nil && found[1] != c.EcrRepository {
+		names = append(names, found[1])
+	}
+	return names
+}
+
+func dashboard(
+	ctx *pulumi.Context, region string, alb *components.BlueGreenAlb, service *components.EcsEnvironment, alarms *components.HealthAlarms,
+) error {
+	args := &components.DashboardArgs{
+		DashboardName: ctx.Project() + "-" + ctx.Stack(), Region: region,
+		LoadBalancerSuffix: alb.LoadBalancerSuffix, Blue: alb.Blue.Suffix,
+		ClusterName: service.ClusterName, BlueService: service.Blue.ServiceName, Alarms: alarms.Arns,
+	}
+	if alb.Green != nil {
+		args.Green, args.GreenService = alb.Green.Suffix, service.Green.ServiceName
+	}
+	_, err := components.NewDashboard(ctx, dashboardComponent, args)
+	return err
 }
 
 func trafficShift(

@@ -31,7 +31,10 @@ func locate(ctx *pulumi.Context) (home, error) {
 	return home{partition: partition.Partition, region: region.Name, account: account.AccountId}, nil
 }
 
-const keyComponent = "data"
+const (
+	keyComponent           = "data"
+	notificationsComponent = "news"
+)
 
 // dataKey declares the stack's own key where the config wants one; nil otherwise.
 func (h home) dataKey(ctx *pulumi.Context, c Config) (pulumi.StringInput, error) {
@@ -46,4 +49,18 @@ func (h home) dataKey(ctx *pulumi.Context, c Config) (pulumi.StringInput, error)
 		return nil, err
 	}
 	return key.Arn, nil
+}
+
+// notifications declares the topic through which people are told; nil where there is nobody to tell.
+func (h home) notifications(ctx *pulumi.Context, c Config, key pulumi.StringInput) (pulumi.StringInput, error) {
+	if len(c.Notifications.Emails) == 0 {
+		return nil, nil
+	}
+	topic, err := components.NewNotifications(ctx, notificationsComponent, &components.NotificationsArgs{
+		Emails: c.Notifications.Emails, AccountID: h.account, KeyArn: key,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return topic.TopicArn, nil
 }

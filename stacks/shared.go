@@ -26,6 +26,10 @@ func shared(ctx *pulumi.Context, c Config) error {
 	if err != nil {
 		return err
 	}
+	topic, err := home.notifications(ctx, c, key)
+	if err != nil {
+		return err
+	}
 	pipeline, err := components.NewDeliveryPipeline(ctx, pipelineComponent, &components.DeliveryPipelineArgs{
 		Repository: components.Repository{
 			Name: c.EcrRepository, UntaggedDays: c.Image.UntaggedDays, ForceDelete: c.Image.ForceDelete,
@@ -33,13 +37,14 @@ func shared(ctx *pulumi.Context, c Config) error {
 		Source: components.Source{Repository: c.Source.Repository, Branch: c.Source.Branch, Paths: c.Source.Paths},
 		Build: components.Build{
 			Buildspec: c.Build.Buildspec, BaseImage: c.Build.BaseImage, Image: c.Build.Image,
-			ComputeType: c.Build.Compute, Minutes: c.Build.Minutes,
+			ComputeType: c.Build.Compute, Minutes: c.Build.Minutes, Retry: c.Build.Retry,
 		},
 		Environments:     environments,
 		ApprovalMinutes:  c.Approval.Minutes,
 		DeployMinutes:    c.Deploy.Minutes,
 		LogRetentionDays: c.LogRetentionDays,
 		KeyArn:           key,
+		TopicArn:         topic,
 	})
 	if err != nil {
 		return err

@@ -45,7 +45,22 @@ func TestEachWrongValueOfAnEnvironmentIsNamedWithARightOne(t *testing.T) {
 		{"network", `{"zones":1}`, "network.zones", "1, which is not within 2 to 6"},
 		{"network", `{"nat":"two"}`, "network.nat", `"two", which is not one of none, single, perZone`},
 		{"network", `{"zone":3}`, "network.zone", "is not a key of network"},
-		{"https", `{"domain":"shop.example.com"}`, "https.certificateArn", "is missing"},
+		{"https", `{"domain":"shop.example.com"}`, "https.hostedZoneId", "and so is certificateArn"},
+		{"https", `{"domain":"shop.example.com","hostedZoneId":"example.com"}`, "https.hostedZoneId", "not a hosted zone's identifier"},
+		{"network", `{"nat":"endpoints"}`, "service.placeholderImage", "must lie in this account's ECR"},
+		{"network", `{"existing":{"publicSubnetIds":["subnet-0123456789abcdef0","subnet-0123456789abcdef1"]}}`, "network.existing.vpcId", "is missing"},
+		{"network", `{"existing":{"vpcId":"main","publicSubnetIds":["subnet-0123456789abcdef0","subnet-0123456789abcdef1"]}}`,
+			"network.existing.vpcId", "not a VPC's identifier"},
+		{"network", `{"existing":{"vpcId":"vpc-0123456789abcdef0","publicSubnetIds":["subnet-0123456789abcdef0"]}}`,
+			"network.existing.publicSubnetIds", "needs two in different zones"},
+		{"network", `{"existing":{"vpcId":"vpc-0123456789abcdef0","publicSubnetIds":["subnet-0123456789abcdef0","10.0.0.0/24"]}}`,
+			"network.existing.publicSubnetIds[1]", "not a subnet's identifier"},
+		{"notifications", `{"emails":["nobody"]}`, "notifications.emails[0]", "not an e-mail address"},
+		{"loadBalancer", `{"accessLogDays":-1}`, "loadBalancer.accessLogDays", "not within 0 to 3650"},
+		{"service", `{"secrets":{"DATABASE_URL":"postgres://shop"}}`, "service.secrets.DATABASE_URL", "not the ARN of a secret"},
+		{"service", `{"environment":{"A":"1"},"secrets":{"A":"arn:aws:ssm:eu-central-1:123456789012:parameter/a"}}`, "service.secrets.A",
+			"stands in environment as well"},
+		{"dashboard", "please", "dashboard", "not true or false"},
 		{"https", `{"domain":"shop","certificateArn":"` + certificate + `"}`, "https.domain", "not a domain name"},
 		{"https", `{"domain":"shop.example.com","certificateArn":"arn:aws:iam::1:server-certificate/x"}`, "https.certificateArn", "not the ARN of a certificate in ACM"},
 		{"loadBalancer", `{"ingressCidrs":[]}`, "loadBalancer.ingressCidrs", "nobody could come in"},
@@ -136,7 +151,7 @@ func refuses(t *testing.T, config map[string]string, path, what string) {
 	require.Len(t, problems, 1, "%v", problems)
 	assert.Equal(t, "penguinshop:"+path, problems[0].Path)
 	assert.Contains(t, problems[0].What, what)
-	if !strings.Contains(what, "belongs to") && !strings.Contains(what, "program itself") {
+	if !strings.Contains(what, "belongs to") && !strings.Contains(what, "program itself") && !strings.Contains(what, "as well") {
 		assert.NotEmpty(t, problems[0].Example)
 	}
 }

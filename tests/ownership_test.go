@@ -41,7 +41,7 @@ func TestPulumiIgnoresExactlyWhatOthersOwn(t *testing.T) {
 	t.Run("https", func(t *testing.T) {
 		found := ignored(https(t))
 		assert.Equal(t, []string{"defaultActions"}, found["aws:lb/listener:Listener web-https"])
-		assert.NotContains(t, found, "aws:lb/listener:Listener web-http", "the redirect is Pulumi's")
+		assert.NotContains(t, found, "aws:lb/listener:Listener web-redirect", "the redirect is Pulumi's")
 	})
 	t.Run("rolling", func(t *testing.T) {
 		assert.Equal(t, map[string][]string{"aws:ecs/service:Service app-blue": {"desiredCount", "taskDefinition"}}, ignored(rolling(t)),
