@@ -345,6 +345,20 @@ func TestAnUnknownTypeGetsAGenericARNAndANote(t *testing.T) {
 	assert.Contains(t, g.Notes[0], "aws:glacier/vault:Vault has no stand-in outputs")
 }
 
+func TestALookedUpResourceKeepsItsARN(t *testing.T) {
+	const known = "arn:aws:elasticloadbalancing:eu-central-1:123456789012:loadbalancer/app/shop/0123456789abcdef"
+	g, err := project("dev").Run(t.Context(), "dev", func(ctx *pulumi.Context) error {
+		balancer, err := lb.GetLoadBalancer(ctx, "shop", pulumi.ID(known), nil)
+		if err == nil {
+			ctx.Export("arn", balancer.Arn)
+		}
+		return err
+	})
+	require.NoError(t, err)
+	assert.Equal(t, known, g.Exports["arn"])
+	assert.True(t, one(t, g, "aws:lb/loadBalancer:LoadBalancer").Read)
+}
+
 func TestAnExplicitProviderSetsRegionAndAccount(t *testing.T) {
 	g, err := project("dev").Run(t.Context(), "dev", func(ctx *pulumi.Context) error {
 		provider, err := aws.NewProvider(ctx, "away", &aws.ProviderArgs{

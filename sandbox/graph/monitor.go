@@ -284,6 +284,9 @@ func (m *monitor) ReadResource(
 		for key, value := range outputs {
 			state[resource.PropertyKey(key)] = resource.NewPropertyValue(value)
 		}
+		if strings.HasPrefix(r.ID, "arn:") {
+			state["arn"] = resource.NewProperty(r.ID)
+		}
 		if !known {
 			m.note("%s has no stand-in outputs here: what was looked up as %s has just id and arn", r.Type, r.ID)
 		}
