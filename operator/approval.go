@@ -2,7 +2,6 @@ package operator
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -175,11 +174,10 @@ func (d *Delivery) Answer(ctx context.Context, w Approval, approve bool, comment
 		PipelineName: aws.String(d.Pipeline), StageName: aws.String(w.stage), ActionName: aws.String(w.action), Token: aws.String(w.token),
 		Result: &types.ApprovalResult{Status: status, Summary: aws.String(comment)},
 	})
-	completed, invalid := (*types.ApprovalAlreadyCompletedException)(nil), (*types.InvalidApprovalTokenException)(nil)
-	switch name := code(err); {
-	case errors.As(err, &completed), name == "ApprovalAlreadyCompletedException":
+	switch code(err) {
+	case (&types.ApprovalAlreadyCompletedException{}).ErrorCode():
 		return &RefusedError{fmt.Sprintf("the approval of %s has been answered by somebody else meanwhile", w.Environment), "`shiftctl history` shows by whom and how."}
-	case errors.As(err, &invalid), name == "InvalidApprovalTokenException":
+	case (&types.InvalidApprovalTokenException{}).ErrorCode():
 		return &RefusedError{fmt.Sprintf("the approval of %s is another one by now: it timed out, or a newer commit took its place", w.Environment), "Look at it again with `shiftctl approve`."}
 	}
 	if err != nil {

@@ -3,7 +3,6 @@ package operator
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -180,7 +179,7 @@ func (d *Delivery) shifted(ctx context.Context, name string, functions []string)
 func (d *Delivery) order(ctx context.Context) error {
 	if d.Pipeline != "" {
 		out, err := d.Clients.Pipelines.GetPipeline(ctx, &codepipeline.GetPipelineInput{Name: aws.String(d.Pipeline)})
-		if missing := (*types.PipelineNotFoundException)(nil); errors.As(err, &missing) || code(err) == "PipelineNotFoundException" {
+		if code(err) == (&types.PipelineNotFoundException{}).ErrorCode() {
 			return fmt.Errorf("there is no pipeline %s: has the shared stack been destroyed? `pulumi up --stack shared` brings it back", d.Pipeline)
 		} else if err != nil {
 			return fmt.Errorf("reading the pipeline %s: %w", d.Pipeline, err)

@@ -85,7 +85,7 @@ func TestRollbackRefusesWhatWouldMakeThingsWorse(t *testing.T) {
 		"a side without a healthy target": {func(s *Status) { s.Sides[0].Targets = &Targets{Unhealthy: 2, Initial: 1} }, "",
 			"no healthy target (2 unhealthy, 1 starting): users would get errors", "Look at its tasks"},
 		"a side that is down, even when the other is too": {func(s *Status) { s.Sides[0].Targets, s.Sides[1].Targets = &Targets{}, &Targets{} }, "", "no healthy target", ""},
-		"a side whose health is unknown":                   {func(s *Status) { s.Sides[0].Targets = nil }, "", "health of blue cannot be read", "Try again"},
+		"a side whose health is unknown":                  {func(s *Status) { s.Sides[0].Targets = nil }, "", "health of blue cannot be read", "Try again"},
 		"a side that is too small": {func(s *Status) { *s.Sides[1].Desired, s.Sides[0].Targets = 12, &Targets{Healthy: 3} }, "",
 			"3 healthy targets where the traffic of prod needs 9", "9 tasks first"},
 		"what has been done already": {func(s *Status) { s.Weights, s.Live = &rollout.Weights{Blue: 100}, rollout.Blue }, "",

@@ -3,6 +3,7 @@ package codepipeline
 import (
 	"context"
 	"fmt"
+	"os/user"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/codepipeline"
@@ -77,8 +78,18 @@ func (s *Service) PutApprovalResult(_ context.Context, in *codepipeline.PutAppro
 		return nil, &types.ApprovalAlreadyCompletedException{Message: aws.String("this approval has been answered")}
 	}
 	asked.answered = true
+	asked.record.answeredBy = s.person()
 	asked.answer <- *in.Result
 	return &codepipeline.PutApprovalResultOutput{ApprovedAt: aws.Time(s.config.Clock.Now())}, nil
+}
+
+// person is the principal that stands for whoever uses this machine.
+func (s *Service) person() string {
+	name := "person"
+	if u, err := user.Current(); err == nil {
+		name = u.Username
+	}
+	return fmt.Sprintf("arn:aws:iam::%s:user/%s", s.config.Account, name)
 }
 
 func hasAction(st stage, name string) bool {

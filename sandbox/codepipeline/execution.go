@@ -64,6 +64,7 @@ type record struct {
 	summary, external string
 	code, message     string // of the failure
 	token             string // of a pending approval
+	answeredBy        string // the principal that answered an approval
 }
 
 // failure is an action's end that has a code of its own.

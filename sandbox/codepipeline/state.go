@@ -58,7 +58,7 @@ func (p *pipeline) actionState(stage, action string) types.ActionState {
 		}
 		state.LatestExecution = &types.ActionExecution{ActionExecutionId: aws.String(r.id), Status: r.status,
 			LastStatusChange: aws.Time(r.updated), Summary: optional(r.summary), ExternalExecutionId: optional(r.external),
-			Token: optional(r.token), ErrorDetails: r.errorDetails()}
+			Token: optional(r.token), ErrorDetails: r.errorDetails(), LastUpdatedBy: optional(r.answeredBy)}
 		if r.action.Category == "Source" && r.external != "" {
 			state.CurrentRevision = &types.ActionRevision{RevisionId: aws.String(r.external), RevisionChangeId: aws.String(r.external), Created: aws.Time(r.updated)}
 		}
@@ -266,7 +266,7 @@ func (r *record) detail() types.ActionExecutionDetail {
 	return types.ActionExecutionDetail{
 		ActionExecutionId: aws.String(r.id), ActionName: aws.String(r.action.Name), StageName: aws.String(r.stage),
 		PipelineExecutionId: aws.String(r.execution.id), PipelineVersion: aws.Int32(r.execution.version),
-		StartTime: aws.Time(r.started), LastUpdateTime: aws.Time(r.updated), Status: r.status,
+		StartTime: aws.Time(r.started), LastUpdateTime: aws.Time(r.updated), Status: r.status, UpdatedBy: optional(r.answeredBy),
 		Input: &types.ActionExecutionInput{ActionTypeId: r.action.typeID(), Configuration: r.action.Configuration,
 			ResolvedConfiguration: r.configuration, InputArtifacts: located(r.action.InputArtifacts),
 			Namespace: optional(r.action.Namespace), Region: optional(r.action.Region), RoleArn: optional(r.action.RoleARN)},

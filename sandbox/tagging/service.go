@@ -38,7 +38,7 @@ func New() *Service { return &Service{} }
 
 // Declare replaces what is known by the resources of the stacks: each with an ARN, under the provider's default tags and its own.
 func (s *Service) Declare(graphs ...*graph.Graph) error {
-	var all []tagged
+	known := map[string]tagged{}
 	for _, g := range graphs {
 		var defaults struct {
 			Tags map[string]string `json:"tags"`
@@ -62,14 +62,19 @@ func (s *Service) Declare(graphs ...*graph.Graph) error {
 			if err != nil {
 				return fmt.Errorf("%s: %w", r.URN, err)
 			}
-			values := maps.Clone(defaults.Tags)
+			// What adds something to a resource may bear its ARN too: there is still one resource.
+			values := known[text].values
+			if values == nil {
+				values = maps.Clone(defaults.Tags)
+			}
 			if values == nil {
 				values = map[string]string{}
 			}
 			maps.Copy(values, declared.Tags)
-			all = append(all, tagged{parsed, values})
+			known[text] = tagged{parsed, values}
 		}
 	}
+	all := slices.Collect(maps.Values(known))
 	slices.SortFunc(all, func(a, b tagged) int { return cmp.Compare(a.arn.String(), b.arn.String()) })
 	s.mu.Lock()
 	defer s.mu.Unlock()

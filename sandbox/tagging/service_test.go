@@ -31,6 +31,7 @@ func declared(t *testing.T) *tagging.Service {
 				resource("shift", function, nil),
 				resource("queue", queue, map[string]any{"environment": "test"}),
 				resource("nameless", "", nil),
+				resource("an addition to the function", function, nil),
 				{URN: "urn:component", Name: "component", Outputs: map[string]any{"arn": "arn:aws:lambda:eu-central-1:1:function:component"}},
 			}},
 		&graph.Graph{Stack: "shared", Config: map[string]string{"aws:defaultTags": `{"tags":{"project":"shop","environment":"shared"}}`},
