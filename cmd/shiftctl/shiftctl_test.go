@@ -71,7 +71,7 @@ func TestAnOperatorFollowsAReleaseAndRollsItBack(t *testing.T) {
 	assert.Positive(t, *s.Standby.MonthlyUSD)
 	assert.InDelta(t, 86_400, s.Standby.SecondsLeft, 20_000)
 	got = w.sandbox("status", "dev")
-	assert.Contains(t, got.out, "kept for a month it would cost $")
+	assert.Contains(t, strings.Join(strings.Fields(got.out), " "), "1 task; kept for a month it would cost $")
 	fits(t, got.out)
 
 	got = w.sandbox("history", "dev", "--json")

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
@@ -130,7 +131,7 @@ func (p page) notes(s operator.Status) {
 		if b.MonthlyUSD != nil {
 			cost = fmt.Sprintf("; kept for a month it would cost $%.2f (Fargate in %s, %s)", *b.MonthlyUSD, prices.Read().Region, prices.Read().AsOf)
 		}
-		p.line("standby", fmt.Sprintf("%s is warm until %s, %d s left, %d tasks%s", b.Colour, moment(b.Until), b.SecondsLeft, b.Tasks, cost))
+		p.line("standby", fmt.Sprintf("%s is warm until %s, %s left, %s%s", b.Colour, moment(b.Until), lasting(time.Duration(b.SecondsLeft)*time.Second), tasks(b.Tasks), cost))
 	}
 	if l := s.Last; l != nil {
 		p.line("last", fmt.Sprintf("%s %s: %s", p.outcome(l.Outcome), moment(l.At), firstOf(l.Message)))
@@ -148,6 +149,13 @@ func (p page) outcome(o operator.Outcome) string {
 		return string(o)
 	}
 	return p.bad(string(o))
+}
+
+func tasks(n int) string {
+	if n == 1 {
+		return "1 task"
+	}
+	return fmt.Sprintf("%d tasks", n)
 }
 
 // firstOf is a message without the diagnosis that may follow on its next lines.
