@@ -77,6 +77,21 @@ func (w *world) desired() int32 {
 	return w.count
 }
 
+func (w *world) set(change func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	change()
+}
+
+// carry changes the load.
+func (w *world) carry(load func(end time.Time) float64) { w.set(func() { w.load = load }) }
+
+// pass lets time pass, and all that happens in it.
+func pass(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
+}
+
 // within runs a test in a bubble, where the machine's clock is a manual one.
 func within(t *testing.T, count int32, test func(t *testing.T, w *world)) {
 	t.Helper()
@@ -156,9 +171,7 @@ func TestRegisteringSnapsTheCountIntoTheBounds(t *testing.T) {
 func TestRegisteringSnapsEvenWhenOnlyTheSuspensionChanges(t *testing.T) {
 	within(t, 2, func(t *testing.T, w *world) {
 		w.bounds(t, 2, 4)
-		w.mu.Lock()
-		w.count = 0 // somebody has scaled by hand
-		w.mu.Unlock()
+		w.set(func() { w.count = 0 }) // somebody has scaled by hand
 		w.suspend(t, types.SuspendedState{DynamicScalingInSuspended: new(true)})
 		assert.Equal(t, int32(2), w.desired())
 		target := w.target(t)
@@ -193,11 +206,11 @@ func TestWhatAWSRefusesIsRefused(t *testing.T) {
 			assert.ErrorAs(t, w.register(t, change), new(*types.ValidationException), name)
 		}
 		assert.ErrorAs(t, w.track(t), new(*types.ObjectNotFoundException), "a policy without its target")
-		w.gone = true
+		w.set(func() { w.gone = true })
 		assert.ErrorContains(t, w.register(t, func(in *applicationautoscaling.RegisterScalableTargetInput) {
 			in.MinCapacity, in.MaxCapacity = new(int32(1)), new(int32(2))
 		}), "ECS service doesn't exist")
-		w.gone = false
+		w.set(func() { w.gone = false })
 		w.bounds(t, 1, 2)
 		for name, change := range map[string]func(*applicationautoscaling.PutScalingPolicyInput){
 			"step scaling": func(in *applicationautoscaling.PutScalingPolicyInput) { in.PolicyType = types.PolicyTypeStepScaling },
@@ -224,17 +237,17 @@ func TestTrackingScalesOutInProportionAndInWithPatience(t *testing.T) {
 		w.bounds(t, 2, 6)
 		require.NoError(t, w.track(t))
 		begun := time.Now()
-		w.load = func(end time.Time) float64 {
+		w.carry(func(end time.Time) float64 {
 			if end.Sub(begun) < 20*time.Minute {
 				return 500
 			}
 			return 150
-		}
-		time.Sleep(2 * time.Minute)
+		})
+		pass(2 * time.Minute)
 		assert.Equal(t, int32(5), w.desired(), "500 requests are five times 100")
-		time.Sleep(18*time.Minute + 10*time.Minute)
+		pass(18*time.Minute + 10*time.Minute)
 		assert.Equal(t, int32(5), w.desired(), "ten quiet minutes are not enough to scale in")
-		time.Sleep(10 * time.Minute)
+		pass(10 * time.Minute)
 		assert.Equal(t, int32(2), w.desired())
 	})
 }
@@ -244,13 +257,13 @@ func TestThreeMinutesMustBeOverTheTarget(t *testing.T) {
 		w.bounds(t, 2, 6)
 		require.NoError(t, w.track(t))
 		begun := time.Now()
-		w.load = func(end time.Time) float64 {
+		w.carry(func(end time.Time) float64 {
 			if since := end.Sub(begun); since > 5*time.Minute && since < 7*time.Minute {
 				return 900
 			}
 			return 200
-		}
-		time.Sleep(time.Hour)
+		})
+		pass(time.Hour)
 		assert.Equal(t, int32(2), w.desired())
 	})
 }
@@ -259,7 +272,7 @@ func TestNoDataIsNotLow(t *testing.T) {
 	within(t, 5, func(t *testing.T, w *world) {
 		w.bounds(t, 2, 6)
 		require.NoError(t, w.track(t))
-		time.Sleep(2 * time.Hour)
+		pass(2 * time.Hour)
 		assert.Equal(t, int32(5), w.desired())
 	})
 }
@@ -268,8 +281,8 @@ func TestAServiceAtNothingIsNotScaled(t *testing.T) {
 	within(t, 0, func(t *testing.T, w *world) {
 		w.bounds(t, 0, 6)
 		require.NoError(t, w.track(t))
-		w.load = func(time.Time) float64 { return 1000 }
-		time.Sleep(time.Hour)
+		w.carry(func(time.Time) float64 { return 1000 })
+		pass(time.Hour)
 		assert.Zero(t, w.desired())
 	})
 }
@@ -278,16 +291,16 @@ func TestSuspensionKeepsTheCount(t *testing.T) {
 	within(t, 3, func(t *testing.T, w *world) {
 		w.bounds(t, 1, 6)
 		require.NoError(t, w.track(t))
-		w.load = func(time.Time) float64 { return 10 }
+		w.carry(func(time.Time) float64 { return 10 })
 		w.suspend(t, types.SuspendedState{DynamicScalingInSuspended: new(true)})
-		time.Sleep(time.Hour)
+		pass(time.Hour)
 		assert.Equal(t, int32(3), w.desired(), "it may not shrink")
-		w.load = func(time.Time) float64 { return 500 }
-		time.Sleep(10 * time.Minute)
+		w.carry(func(time.Time) float64 { return 500 })
+		pass(10 * time.Minute)
 		assert.Equal(t, int32(5), w.desired(), "it may grow")
 		w.suspend(t, types.SuspendedState{DynamicScalingOutSuspended: new(true)})
-		w.load = func(time.Time) float64 { return 10 }
-		time.Sleep(time.Hour)
+		w.carry(func(time.Time) float64 { return 10 })
+		pass(time.Hour)
 		assert.Equal(t, int32(1), w.desired(), "it may shrink again")
 	})
 }
@@ -300,7 +313,7 @@ func TestAPolicyByCPUIsKeptAndNeverScales(t *testing.T) {
 			in.TargetTrackingScalingPolicyConfiguration.PredefinedMetricSpecification = &types.PredefinedMetricSpecification{
 				PredefinedMetricType: types.MetricTypeECSServiceAverageCPUUtilization}
 		}))
-		time.Sleep(time.Hour)
+		pass(time.Hour)
 		assert.Equal(t, int32(3), w.desired())
 		out, err := w.DescribeScalingPolicies(t.Context(), &applicationautoscaling.DescribeScalingPoliciesInput{ServiceNamespace: types.ServiceNamespaceEcs})
 		require.NoError(t, err)
@@ -320,12 +333,12 @@ func TestAScheduledActionMovesTheBounds(t *testing.T) {
 		}
 		put("night", "cron(0 20 * * ? *)", 0, 0) // the bubble's time begins at midnight
 		put("morning", "cron(0 6 * * ? *)", 2, 6)
-		time.Sleep(21 * time.Hour)
+		pass(21 * time.Hour)
 		assert.Zero(t, w.desired())
-		time.Sleep(10 * time.Hour)
+		pass(10 * time.Hour)
 		assert.Equal(t, int32(2), w.desired())
 		w.suspend(t, types.SuspendedState{ScheduledScalingSuspended: new(true)})
-		time.Sleep(14 * time.Hour)
+		pass(14 * time.Hour)
 		assert.Equal(t, int32(2), w.desired(), "suspended, the night does not come")
 		actions, err := w.DescribeScheduledActions(t.Context(), &applicationautoscaling.DescribeScheduledActionsInput{ServiceNamespace: types.ServiceNamespaceEcs})
 		require.NoError(t, err)
@@ -356,9 +369,7 @@ func TestDeclaredTargetsPoliciesAndActions(t *testing.T) {
 		assert.Equal(t, int32(2), w.desired())
 
 		require.NoError(t, w.register(t, func(in *applicationautoscaling.RegisterScalableTargetInput) { in.MinCapacity = new(int32(0)) }))
-		w.mu.Lock()
-		w.count = 0
-		w.mu.Unlock()
+		w.set(func() { w.count = 0 })
 		require.NoError(t, targets.Update(t.Context(), target(2, 4), target(2, 5)), "the program raises the maximum and ignores the minimum")
 		assert.Equal(t, int32(0), *w.target(t).MinCapacity, "what the function has set stays")
 		assert.Equal(t, int32(5), *w.target(t).MaxCapacity)
@@ -383,14 +394,14 @@ func TestTrackingStaysInItsBounds(t *testing.T) {
 			w.bounds(t, least, most)
 			require.NoError(t, w.track(t))
 			begun := time.Now()
-			w.load = func(end time.Time) float64 {
+			w.carry(func(end time.Time) float64 {
 				if i := int(end.Sub(begun) / time.Minute); i >= 0 && i < len(load) {
 					return load[i]
 				}
 				return -1
-			}
+			})
 			for range load {
-				time.Sleep(time.Minute)
+				pass(time.Minute)
 				seen = append(seen, w.desired())
 			}
 		})

@@ -150,7 +150,7 @@ func (r *revision) describe() *types.TaskDefinition {
 	return &d
 }
 
-var errNoDefinition = errors.New("TaskDefinition not found.") //nolint:staticcheck // AWS's words
+var errNoDefinition = errors.New("TaskDefinition not found")
 
 // definition finds a revision by family, family:revision or ARN.
 func (s *Service) definition(named string) (*revision, error) {

@@ -207,7 +207,7 @@ func (next *settings) check(definition *revision, controller *types.DeploymentCo
 func (s *Service) deployable(named *string) (*revision, error) {
 	found, err := s.definition(aws.ToString(named))
 	if err != nil {
-		return nil, client("%v", err)
+		return nil, client("%v.", err)
 	}
 	if found.Status != types.TaskDefinitionStatusActive {
 		return nil, client("TaskDefinition is inactive")

@@ -33,7 +33,7 @@ func TestAServiceReachesItsCountAndSaysSo(t *testing.T) {
 		assert.Len(t, w.groups.inService(), 3)
 		assert.Contains(t, messages(sv), "(service blue) has reached a steady state.")
 		assert.Contains(t, messages(sv), fmt.Sprintf("(service blue) (deployment %s) deployment completed.", *sv.Deployments[0].Id))
-		time.Sleep(time.Hour)
+		pass(time.Hour)
 		assert.Len(t, messages(w.look(t)), len(messages(sv)), "nothing happens in a steady state")
 	})
 }
@@ -62,7 +62,7 @@ func TestATaskTellsItsLife(t *testing.T) {
 		assert.Equal(t, types.TaskStopCodeUserInitiated, stopped[0].StopCode)
 		assert.Equal(t, int32(143), *stopped[0].Containers[0].ExitCode)
 		assert.Len(t, w.tasks(t, types.DesiredStatusRunning), 1, "the service replaces it")
-		time.Sleep(2 * time.Hour)
+		pass(2 * time.Hour)
 		_, err = w.StopTask(t.Context(), &ecs.StopTaskInput{Cluster: new("shop"), Task: w.tasks(t, types.DesiredStatusRunning)[0].TaskArn})
 		require.NoError(t, err)
 		w.steady(t)
@@ -142,7 +142,7 @@ func TestADeploymentWithoutRoomToMoveSaysSo(t *testing.T) {
 		}))
 		w.steady(t)
 		w.update(t, &ecs.UpdateServiceInput{ForceNewDeployment: true})
-		time.Sleep(time.Hour)
+		pass(time.Hour)
 		said := strings.Join(messages(w.look(t)), "\n")
 		assert.Equal(t, 1, strings.Count(said, "was unable to stop or start tasks during a deployment because of the service deployment configuration"))
 		w.update(t, &ecs.UpdateServiceInput{DeploymentConfiguration: &types.DeploymentConfiguration{MaximumPercent: new(int32(200))}})
@@ -153,7 +153,7 @@ func TestADeploymentWithoutRoomToMoveSaysSo(t *testing.T) {
 func TestTheBreakerFailsADeploymentWhoseContainersExit(t *testing.T) {
 	within(t, func(t *testing.T, w *world) {
 		w.groups.warmup = 5 * time.Second
-		w.engine.behaviour["sha256:bbbb"] = behaviour{exits: time.Second, code: 1}
+		w.engine.acts("sha256:bbbb", behaviour{exits: time.Second, code: 1})
 		w.create(t, service(w.register(t, shape(goodImage)), 2))
 		w.steady(t)
 		bad := w.register(t, shape(badImage))
@@ -166,7 +166,7 @@ func TestTheBreakerFailsADeploymentWhoseContainersExit(t *testing.T) {
 		assert.GreaterOrEqual(t, sv.Deployments[0].FailedTasks, int32(3))
 		assert.Len(t, w.groups.inService(), 2, "the old tasks serve on")
 		started := len(w.engine.specs)
-		time.Sleep(time.Hour)
+		pass(time.Hour)
 		assert.Len(t, w.engine.specs, started, "nothing more is started")
 		for _, task := range w.tasks(t, types.DesiredStatusStopped) {
 			assert.Equal(t, types.TaskStopCodeEssentialContainerExited, task.StopCode)
@@ -186,13 +186,14 @@ func TestTheBreakerRollsBackToTheLastCompletedDeployment(t *testing.T) {
 		w.create(t, service(good, 2, rollback))
 		last := *w.steady(t).Deployments[0].Id
 		var ill []string
-		w.groups.ill = func(id string) bool { return slices.Contains(ill, id) }
+		w.groups.sicken(func(id string) bool { return slices.Contains(ill, id) })
 		bad := w.register(t, shape(badImage))
 		old := w.groups.inService()
 		w.update(t, &ecs.UpdateServiceInput{TaskDefinition: &bad})
 		sv := w.await(t, "rolled back", func(sv types.Service) bool {
 			if *sv.TaskDefinition == bad {
-				ill = slices.DeleteFunc(w.groups.inService(), func(id string) bool { return slices.Contains(old, id) })
+				fresh := slices.DeleteFunc(w.groups.inService(), func(id string) bool { return slices.Contains(old, id) })
+				w.groups.set(func() { ill = fresh })
 			}
 			return *sv.TaskDefinition == good
 		})
@@ -222,18 +223,16 @@ func TestTheBreakerHasNowhereToRollBackToOnTheFirstDeployment(t *testing.T) {
 
 func TestWithoutTheBreakerTheSchedulerTriesOnSlowerAndSlower(t *testing.T) {
 	within(t, func(t *testing.T, w *world) {
-		w.engine.behaviour["sha256:bbbb"] = behaviour{startFails: errors.New("no space left")}
+		w.engine.acts("sha256:bbbb", behaviour{startFails: errors.New("no space left")})
 		w.create(t, service(w.register(t, shape(badImage)), 1, func(in *ecs.CreateServiceInput) { in.DeploymentConfiguration = nil }))
-		time.Sleep(time.Hour)
+		pass(time.Hour)
 		tries := len(w.engine.specs)
 		assert.Greater(t, tries, 5)
 		assert.Less(t, tries, 15)
 		sv := w.look(t)
 		assert.Equal(t, types.DeploymentRolloutStateInProgress, sv.Deployments[0].RolloutState)
 		assert.Contains(t, strings.Join(messages(sv), "\n"), "is unable to consistently start tasks successfully")
-		w.engine.mu.Lock()
-		w.engine.behaviour["sha256:bbbb"] = behaviour{}
-		w.engine.mu.Unlock()
+		w.engine.acts("sha256:bbbb", behaviour{})
 		w.steady(t)
 	})
 }
@@ -258,10 +257,10 @@ func TestAnUnhealthyTaskIsReplacedAfterTheGracePeriodOnly(t *testing.T) {
 		w.create(t, service(w.register(t, shape(goodImage)), 2, func(in *ecs.CreateServiceInput) { in.HealthCheckGracePeriodSeconds = new(int32(300)) }))
 		w.steady(t)
 		ill := w.groups.inService()[0]
-		w.groups.ill = func(id string) bool { return id == ill }
-		time.Sleep(4 * time.Minute)
+		w.groups.sicken(func(id string) bool { return id == ill })
+		pass(4 * time.Minute)
 		assert.Contains(t, w.groups.inService(), ill, "the grace period has not ended")
-		time.Sleep(2 * time.Minute)
+		pass(2 * time.Minute)
 		w.steady(t)
 		assert.NotContains(t, w.groups.inService(), ill)
 		assert.Len(t, w.groups.inService(), 2)
@@ -275,10 +274,10 @@ func TestATaskDrainsBeforeItIsTold(t *testing.T) {
 		w.create(t, service(w.register(t, shape(goodImage)), 1))
 		w.steady(t)
 		w.update(t, &ecs.UpdateServiceInput{DesiredCount: new(int32(0))})
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		assert.Equal(t, "DEACTIVATING", *w.tasks(t, types.DesiredStatusStopped)[0].LastStatus)
 		assert.Len(t, w.engine.running(), 1, "it finishes what it began")
-		time.Sleep(2 * time.Minute)
+		pass(2 * time.Minute)
 		assert.Empty(t, w.engine.running())
 		assert.Equal(t, 20*time.Second, w.engine.containers[0].grace, "the declared stop timeout")
 	})
@@ -286,7 +285,7 @@ func TestATaskDrainsBeforeItIsTold(t *testing.T) {
 
 func TestAContainerThatIgnoresTermIsKilled(t *testing.T) {
 	within(t, func(t *testing.T, w *world) {
-		w.engine.behaviour["sha256:aaaa"] = behaviour{ignoresTerm: true}
+		w.engine.acts("sha256:aaaa", behaviour{ignoresTerm: true})
 		w.create(t, service(w.register(t, shape(goodImage)), 1))
 		w.steady(t)
 		w.update(t, &ecs.UpdateServiceInput{DesiredCount: new(int32(0))})
@@ -297,9 +296,9 @@ func TestAContainerThatIgnoresTermIsKilled(t *testing.T) {
 
 func TestATaskThatIsToldWhileItStartsNeverServes(t *testing.T) {
 	within(t, func(t *testing.T, w *world) {
-		w.engine.behaviour["sha256:aaaa"] = behaviour{startTakes: time.Minute}
+		w.engine.acts("sha256:aaaa", behaviour{startTakes: time.Minute})
 		w.create(t, service(w.register(t, shape(goodImage)), 1))
-		time.Sleep(10 * time.Second)
+		pass(10 * time.Second)
 		assert.Equal(t, int32(1), w.look(t).PendingCount)
 		w.update(t, &ecs.UpdateServiceInput{DesiredCount: new(int32(0))})
 		sv := w.steady(t)
@@ -507,10 +506,10 @@ func TestCloseEndsWhatDrainsAndStarts(t *testing.T) {
 		w.create(t, service(w.register(t, shape(goodImage)), 2))
 		w.steady(t)
 		w.update(t, &ecs.UpdateServiceInput{DesiredCount: new(int32(1))})
-		w.engine.behaviour["sha256:bbbb"] = behaviour{startTakes: time.Hour}
+		w.engine.acts("sha256:bbbb", behaviour{startTakes: time.Hour})
 		bad := w.register(t, shape(badImage))
 		w.update(t, &ecs.UpdateServiceInput{TaskDefinition: &bad})
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		begun := time.Now()
 		require.NoError(t, w.Close())
 		assert.Less(t, time.Since(begun), time.Minute)

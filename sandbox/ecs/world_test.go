@@ -72,6 +72,12 @@ func newWorld(t testing.TB) *world {
 	return w
 }
 
+// pass lets time pass, and all that happens in it.
+func pass(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
+}
+
 // within runs a test in a bubble and closes its world.
 func within(t *testing.T, test func(t *testing.T, w *world)) {
 	t.Helper()
@@ -160,7 +166,7 @@ func (w *world) await(t testing.TB, what string, wanted func(types.Service) bool
 		if sv := w.look(t); wanted(sv) {
 			return sv
 		}
-		time.Sleep(time.Second)
+		pass(time.Second)
 	}
 	sv := w.look(t)
 	require.Fail(t, "an hour passes without it", "%s: %d of %d tasks, %s, %s", what, sv.RunningCount, sv.DesiredCount,
@@ -254,6 +260,13 @@ func (e *engine) Start(ctx context.Context, spec container.Spec) (container.Cont
 	defer e.mu.Unlock()
 	e.containers = append(e.containers, c)
 	return c, nil
+}
+
+// acts makes the containers of an image act in a way.
+func (e *engine) acts(digest string, how behaviour) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.behaviour[digest] = how
 }
 
 // running are the containers that have not ended or were not removed.
@@ -416,6 +429,15 @@ func (g *groups) DescribeTargetHealth(_ context.Context, in *elb.DescribeTargetH
 	}
 	return &elb.DescribeTargetHealthOutput{TargetHealthDescriptions: []elbtypes.TargetHealthDescription{{TargetHealth: health}}}, nil
 }
+
+func (g *groups) set(change func()) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	change()
+}
+
+// sicken makes the health checks of the addresses fail that ill tells.
+func (g *groups) sicken(ill func(id string) bool) { g.set(func() { g.ill = ill }) }
 
 // healthy is how many targets are.
 func (g *groups) healthy() int {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -51,6 +52,24 @@ func (c *calls) invoke(_ context.Context, source, arn string, payload []byte) er
 	return nil
 }
 
+func (c *calls) got() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Clone(c.taken)
+}
+
+func (c *calls) refuse(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.refuses = err
+}
+
+// pass lets time pass, and all that happens in it.
+func pass(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
+}
+
 // within runs a test in a bubble, where the machine's clock is a manual one.
 func within(t *testing.T, test func(t *testing.T, s *events.Service, c *calls)) {
 	t.Helper()
@@ -95,9 +114,9 @@ func TestAnEventReachesTheTargetsOfTheRulesThatMatchIt(t *testing.T) {
 		targets(t, s, types.Target{Id: new("function"), Arn: new(function)})
 		out := put(t, s, entry("penguinshop.shift", `{"environment": "dev"}`), entry("another", `{}`))
 		synctest.Wait()
-		require.Len(t, c.taken, 1)
+		require.Len(t, c.got(), 1)
 		var event events.Event
-		require.NoError(t, json.Unmarshal([]byte(c.taken[0]), &event))
+		require.NoError(t, json.Unmarshal([]byte(c.got()[0]), &event))
 		assert.Equal(t, *out.Entries[0].EventId, event.ID)
 		assert.Equal(t, "Rolled back", event.DetailType)
 		assert.Equal(t, []string{"arn:x"}, event.Resources)
@@ -115,7 +134,7 @@ func TestAWSsOwnEventsComeByEmitAlone(t *testing.T) {
 		assert.Equal(t, "NotAuthorizedForSourceException", *out.Entries[0].ErrorCode)
 		require.NoError(t, s.Emit("aws.cloudwatch", "CloudWatch Alarm State Change", []string{"arn:alarm"}, map[string]any{"state": map[string]any{"value": "ALARM"}}))
 		synctest.Wait()
-		assert.Equal(t, []string{`{"value":"ALARM"}`}, c.taken)
+		assert.Equal(t, []string{`{"value":"ALARM"}`}, c.got())
 		assert.Error(t, s.Emit("aws.cloudwatch", "x", nil, func() {}), "a detail that is no JSON")
 	})
 }
@@ -143,14 +162,14 @@ func TestATargetThatRefusesIsTriedAgain(t *testing.T) {
 	within(t, func(t *testing.T, s *events.Service, c *calls) {
 		rule(t, s)
 		targets(t, s, types.Target{Id: new("function"), Arn: new(function), RetryPolicy: &types.RetryPolicy{MaximumRetryAttempts: new(int32(3))}})
-		c.refuses = errors.New("throttled")
+		c.refuse(errors.New("throttled"))
 		put(t, s, entry("penguinshop.shift", `{}`))
-		time.Sleep(time.Hour)
+		pass(time.Hour)
 		assert.Equal(t, 4, c.tries)
-		c.refuses = nil
+		c.refuse(nil)
 		put(t, s, entry("penguinshop.shift", `{}`))
 		synctest.Wait()
-		assert.Len(t, c.taken, 1)
+		assert.Len(t, c.got(), 1)
 	})
 }
 
@@ -162,12 +181,12 @@ func TestADisabledRuleSendsNothing(t *testing.T) {
 		require.NoError(t, err)
 		put(t, s, entry("penguinshop.shift", `{}`))
 		synctest.Wait()
-		assert.Empty(t, c.taken)
+		assert.Empty(t, c.got())
 		_, err = s.EnableRule(t.Context(), &eventbridge.EnableRuleInput{Name: new("alarms")})
 		require.NoError(t, err)
 		put(t, s, entry("penguinshop.shift", `{}`))
 		synctest.Wait()
-		assert.Equal(t, []string{`{"constant": true}`}, c.taken)
+		assert.Equal(t, []string{`{"constant": true}`}, c.got())
 	})
 }
 
@@ -176,10 +195,10 @@ func TestAScheduledRuleSendsByItsSchedule(t *testing.T) {
 		rule(t, s, func(in *eventbridge.PutRuleInput) { in.EventPattern, in.ScheduleExpression = nil, new("rate(1 hour)") })
 		targets(t, s, types.Target{Id: new("function"), Arn: new(function)})
 		synctest.Wait()
-		assert.Empty(t, c.taken, "a rate of a rule begins after its first period")
-		time.Sleep(3*time.Hour + time.Minute)
-		require.Len(t, c.taken, 3)
-		assert.Contains(t, c.taken[0], `"detail-type":"Scheduled Event"`)
+		assert.Empty(t, c.got(), "a rate of a rule begins after its first period")
+		pass(3*time.Hour + time.Minute)
+		require.Len(t, c.got(), 3)
+		assert.Contains(t, c.got()[0], `"detail-type":"Scheduled Event"`)
 	})
 }
 
@@ -195,7 +214,7 @@ func TestABusKeepsItsRulesToItself(t *testing.T) {
 		on.EventBusName = new("arn:aws:events:eu-central-1:123456789012:event-bus/own")
 		put(t, s, on)
 		synctest.Wait()
-		assert.Len(t, c.taken, 1)
+		assert.Len(t, c.got(), 1)
 		_, err = s.DeleteEventBus(t.Context(), &eventbridge.DeleteEventBusInput{Name: new("own")})
 		assert.Error(t, err, "it has rules")
 	})
@@ -254,8 +273,8 @@ func TestDeclaredRulesAndTargets(t *testing.T) {
 		require.NoError(t, rules.Update(t.Context(), first, second))
 		put(t, s, entry("a", `{}`), entry("b", `{}`))
 		synctest.Wait()
-		require.Len(t, c.taken, 1, "the target stays when the rule changes")
-		assert.Contains(t, c.taken[0], `"source":"b"`)
+		require.Len(t, c.got(), 1, "the target stays when the rule changes")
+		assert.Contains(t, c.got()[0], `"source":"b"`)
 		require.NoError(t, places.Delete(t.Context(), to))
 		require.NoError(t, rules.Delete(t.Context(), second))
 		assert.Error(t, places.Create(t.Context(), to), "its rule is gone")

@@ -183,7 +183,7 @@ func (s *stream) last() int64 {
 }
 
 func (s *stream) describe() types.LogStream {
-	d := types.LogStream{LogStreamName: new(s.name), Arn: new(s.arn), CreationTime: new(s.created), StoredBytes: new(int64(0))}
+	d := types.LogStream{LogStreamName: new(s.name), Arn: new(s.arn), CreationTime: new(s.created)}
 	if len(s.events) > 0 {
 		d.FirstEventTimestamp, d.LastEventTimestamp = new(s.events[0].time), new(s.last())
 		d.LastIngestionTime = new(s.ingested)
