@@ -18,7 +18,7 @@ import (
 )
 
 // probePatience bounds the questions by which Detect finds out whether an engine works.
-const probePatience = 20 * time.Second
+const probePatience = 10 * time.Second
 
 // openDocker takes docker where its daemon answers: the command alone runs nothing.
 func openDocker(ctx context.Context, o Options, folder *scratch.Folder) (*cli, error) {
@@ -122,11 +122,11 @@ func openPodman(ctx context.Context, o Options, folder *scratch.Folder) (*cli, e
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, probePatience)
-	defer cancel()
 	// Elsewhere podman's containers run in a virtual machine, or on another host, that only answers for itself.
 	if runtime.GOOS != "linux" || os.Getenv("CONTAINER_HOST") != "" {
 		e.hostAlias, e.buildsLeave = "host.containers.internal", false
+		ctx, cancel := context.WithTimeout(ctx, probePatience)
+		defer cancel()
 		_, err := e.output(ctx, "info", "--format", "{{.Host.Os}}")
 		return e, err
 	}
@@ -206,11 +206,18 @@ func (e *cli) probe(ctx context.Context) error {
 			if bounds {
 				trial = append(trial, "--memory", "64m", "--cpus", "0.5")
 			}
-			_, err := e.output(ctx, append(trial, "--rootfs", root, "true")...)
+			attempt, cancel := context.WithTimeout(ctx, probePatience)
+			_, err := e.output(attempt, append(trial, "--rootfs", root, "true")...)
+			ended := attempt.Err() != nil
+			cancel()
 			if err == nil {
 				return nil
 			}
 			problems = append(problems, err)
+			if ended {
+				// It may have started one, and another way of starting would wait as long.
+				return errors.Join(fmt.Errorf("it cannot run a container: %w", err), e.clear(context.WithoutCancel(ctx), e.folder, ""))
+			}
 		}
 	}
 	return fmt.Errorf("it cannot run a container: %w", problems[0])
