@@ -298,7 +298,7 @@ func (g *group) deregister(id string, port int32) <-chan struct{} {
 		defer overdue.Stop()
 		select {
 		case <-t.drained:
-			t.pool.CloseIdleConnections()
+			t.rest()
 			g.forget(t)
 		case <-g.service.ctx.Done():
 			timer.Stop()
@@ -339,7 +339,7 @@ func (g *group) close() {
 	g.mu.Unlock()
 	for _, t := range targets {
 		t.cut()
-		t.pool.CloseIdleConnections()
+		t.rest()
 		t.complete()
 	}
 }

@@ -34,7 +34,11 @@ func (w *recorder) WriteHeader(status int) {
 	if !w.wrote && status >= http.StatusOK {
 		w.wrote = true
 		w.note(status)
-		w.table.modify(w.Header())
+		header := w.Header()
+		if _, given := header["Content-Type"]; !given {
+			header["Content-Type"] = nil // net/http guesses none then
+		}
+		w.table.modify(header)
 	}
 	w.ResponseWriter.WriteHeader(status)
 }

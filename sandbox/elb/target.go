@@ -30,6 +30,7 @@ type target struct {
 	drained  chan struct{}
 	complete func() // closes drained, once
 	proxy    *httputil.ReverseProxy
+	wires    wires
 	pool     *http.Transport
 
 	connections struct {
@@ -61,7 +62,7 @@ func newTarget(g *group, id string, port int32, address string) *target {
 	}
 	to := url.URL{Scheme: g.scheme(), Host: address}
 	t.proxy = &httputil.ReverseProxy{
-		Transport:  t.pool,
+		Transport:  t,
 		BufferPool: buffers,
 		ErrorLog:   log.New(io.Discard, "", 0), // what went wrong is counted and answered
 		Rewrite: func(p *httputil.ProxyRequest) {
@@ -124,6 +125,12 @@ func (t *target) dial(ctx context.Context, network, address string) (net.Conn, e
 	defer t.connections.Unlock()
 	t.connections.open[c] = struct{}{}
 	return c, nil
+}
+
+// rest ends the connections on which nothing is in flight.
+func (t *target) rest() {
+	t.wires.close()
+	t.pool.CloseIdleConnections()
 }
 
 // cut ends every connection, with what is in flight on it.
