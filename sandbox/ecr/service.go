@@ -117,6 +117,18 @@ func (s *Service) Local(ref string) string {
 	return ref
 }
 
+// Declared is the opposite of Local: ref with this machine's address of a declared repository replaced by the repository's URI.
+func (s *Service) Declared(ref string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, r := range s.repositories {
+		if rest, found := strings.CutPrefix(ref, s.Host()+"/"+r.name); found && (rest == "" || rest[0] == ':' || rest[0] == '@') {
+			return r.url + rest
+		}
+	}
+	return ref
+}
+
 func (s *Service) missing(name string) error {
 	return &types.RepositoryNotFoundException{Message: new(s.missingText(name))}
 }

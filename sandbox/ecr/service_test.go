@@ -286,6 +286,10 @@ func TestADeclaredURIIsReachedOnLoopbackAndOthersStay(t *testing.T) {
 	assert.Equal(t, w.Host()+"/shop@sha256:ab", w.Local(uri+"shop@sha256:ab"))
 	assert.Equal(t, uri+"shopping:1", w.Local(uri+"shopping:1"))
 	assert.Equal(t, "ghcr.io/stefanprodan/podinfo:6", w.Local("ghcr.io/stefanprodan/podinfo:6"))
+	for _, ref := range []string{uri + "shop@sha256:ab", uri + "shop:1", "ghcr.io/stefanprodan/podinfo:6"} {
+		assert.Equal(t, ref, w.Declared(w.Local(ref)), "Declared undoes Local")
+	}
+	assert.Equal(t, w.Host()+"/shopping:1", w.Declared(w.Host()+"/shopping:1"))
 	assert.True(t, strings.HasPrefix(w.Host(), "127.0.0.1:"))
 }
 

@@ -3,8 +3,11 @@ package world
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	api "github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 
@@ -43,4 +46,21 @@ func (i *images) find(ctx context.Context, image string) (ecs.Image, error) {
 		return ecs.Image{}, fmt.Errorf("pulling %s: %w", image, err)
 	}
 	return ecs.Image{Reference: ref.Context().Digest(found.Digest.String()).Name(), Digest: found.Digest.String(), ID: configuration.String()}, nil
+}
+
+// deployments is ECS as the pipeline's deploy action calls it. A build names what it has pushed by the registry's address on
+// this machine, and AWS's tools know images by the repository's URI, so that is what a task definition gets.
+type deployments struct {
+	*ecs.Service
+	registry *ecr.Service
+}
+
+func (d deployments) RegisterTaskDefinition(ctx context.Context, in *api.RegisterTaskDefinitionInput, options ...func(*api.Options)) (*api.RegisterTaskDefinitionOutput, error) {
+	declared := *in
+	declared.ContainerDefinitions = slices.Clone(in.ContainerDefinitions)
+	for i := range declared.ContainerDefinitions {
+		image := d.registry.Declared(aws.ToString(declared.ContainerDefinitions[i].Image))
+		declared.ContainerDefinitions[i].Image = &image
+	}
+	return d.Service.RegisterTaskDefinition(ctx, &declared, options...)
 }

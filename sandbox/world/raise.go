@@ -103,7 +103,8 @@ func (w *World) raise(ctx context.Context, o Options, graphs []*graph.Graph) err
 			return w.ECR.Local(declared), nil
 		}})
 	w.Pipelines = codepipeline.New(codepipeline.Config{Clock: w.Clock, Journal: w.Journal, Region: w.Region, Account: account,
-		Folder: filepath.Join(folder.Path, "artifacts"), Repository: w.Repository, Builds: w.Builds, Functions: w.Functions, Services: w.ECS})
+		Folder: filepath.Join(folder.Path, "artifacts"), Repository: w.Repository, Builds: w.Builds, Functions: w.Functions,
+		Services: deployments{w.ECS, w.ECR}})
 	w.onClose("CodePipeline", w.Pipelines.Close)
 
 	w.engine.providers = map[string]graph.Provider{}
