@@ -3,6 +3,7 @@ package terminal
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/table"
@@ -28,7 +29,12 @@ func (s *Screen) Table(d world.Summary) {
 		t.AppendRow(table.Row{e.Name, e.Live, fmt.Sprintf("%d/%d", e.Weights.Blue, e.Weights.Green), cmp.Or(short(e.Version), "–"), e.Requests, failed,
 			fmt.Sprintf("%.1f s", e.ShiftSeconds)})
 	}
-	lines := append([]string{"", t.Render()}, fmt.Sprintf("commit %s, from the pipeline's start to its end in %.0f s, on %s", short(d.Commit), d.Seconds, d.Runtime), d.Image)
+	lines := []string{"", t.Render()}
+	if slices.ContainsFunc(d.Environments, func(e world.EnvironmentSummary) bool { return e.Version != d.Commit }) {
+		lines = append(lines, fmt.Sprintf("commit %s did not get through; the pipeline ended after %.0f s, on %s", short(d.Commit), d.Seconds, d.Runtime))
+	} else {
+		lines = append(lines, fmt.Sprintf("commit %s is everywhere, %.0f s after the pipeline's start, on %s", short(d.Commit), d.Seconds, d.Runtime), d.Image)
+	}
 	for _, e := range d.Environments {
 		lines = append(lines, fmt.Sprintf("%-8s %s", e.Name, e.URL))
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"github.com/penguinshop/delivery/contract"
 	"github.com/penguinshop/delivery/sandbox/appautoscaling"
 	"github.com/penguinshop/delivery/sandbox/clock"
 	"github.com/penguinshop/delivery/sandbox/cloudwatch"
@@ -201,6 +202,15 @@ func (w *World) declare(ctx context.Context, dir string) ([]*graph.Graph, error)
 			w.Environments = append(w.Environments, environments[i])
 		}
 	}
+	// The environments are raised in the pipeline's order, so that their ports follow it.
+	rank := func(g *graph.Graph) int {
+		i := slices.IndexFunc(w.Environments, func(e Environment) bool { return e.Name == g.Exports[contract.KeyEnvironment] })
+		if i < 0 {
+			return len(w.Environments)
+		}
+		return i
+	}
+	slices.SortStableFunc(graphs, func(a, b *graph.Graph) int { return rank(a) - rank(b) })
 	if len(w.Environments) == 0 {
 		return nil, fmt.Errorf("pipeline %s delivers to no environment: none of its stages (%s) bears the name of one", w.Pipeline, strings.Join(stages, ", "))
 	}

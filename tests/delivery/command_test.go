@@ -136,7 +136,7 @@ func (c clone) configure(stack, old, replacement string) {
 func TestBadInputEndsWithOneClearMessage(t *testing.T) {
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	defer taken.Close()
+	t.Cleanup(func() { assert.NoError(t, taken.Close()) }) // parallel subtests outlive a deferred call
 	port := strconv.Itoa(taken.Addr().(*net.TCPAddr).Port)
 	empty := t.TempDir()
 	git, err := exec.LookPath("git")
@@ -232,8 +232,10 @@ func TestABrokenAppStopsAtItsBuild(t *testing.T) {
 		says    []string
 	}{
 		"a Dockerfile that does not build": {
-			prepare: func(c clone) { c.edit("app/Dockerfile", "\nRUN ", "\nRUN no-such-program && ") },
-			says:    []string{"no-such-program", "Dockerfile does not build"},
+			prepare: func(c clone) {
+				c.edit("app/Dockerfile", "RUN npm ci --omit=dev", "RUN npm ci --omit=dev\nRUN no-such-program")
+			},
+			says: []string{"no-such-program", "Dockerfile does not build"},
 		},
 		"tests of the app that fail": {
 			prepare: func(c clone) {
