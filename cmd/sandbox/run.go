@@ -60,7 +60,7 @@ ends it at any moment and leaves nothing behind: no container, process, port or 
 	f.StringVar(&o.summary, "summary", "", "write the outcome of each delivery that succeeds to this file, as JSON")
 	f.StringVar(&o.Engine, "engine", "", "docker, podman or process (default: the first that works)")
 	f.IntVar(&o.rate, "rate", 100, fmt.Sprintf("users' requests a second to each environment, 1 to %d", highestRate))
-	f.IntVar(&o.Port, "port", 0, "loopback port of the first environment, the others follow (default: any free ones)")
+	f.IntVar(&o.Port, "port", 0, "loopback port of the first environment, the others follow (default: 8080, or the next free ones)")
 	f.BoolVarP(&o.verbose, "verbose", "v", false, "show the logs of builds and functions as well")
 	return c
 }

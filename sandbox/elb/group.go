@@ -32,6 +32,7 @@ type group struct {
 	algorithm string
 	tags      map[string]string
 	user      *loadBalancer // whose listeners name the group; nil while it is unused
+	silence   time.Duration // the user's idle timeout
 	targets   []*target     // registered and draining ones
 	hosts     HostCount     // what the meter knows
 }
@@ -86,10 +87,9 @@ func (g *group) loadBalancer() *loadBalancer {
 
 // idle is how long a connection to a target may be silent.
 func (g *group) idle() time.Duration {
-	if user := g.loadBalancer(); user != nil {
-		return user.attributes.idle
-	}
-	return defaultIdle
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.silence
 }
 
 // defaultIdle is the idle timeout of a load balancer that declares none.
@@ -106,6 +106,9 @@ func (g *group) scheme() string {
 func (g *group) useBy(user *loadBalancer) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if user != nil {
+		g.silence = user.attributes.idle
+	}
 	if g.user == user {
 		return
 	}

@@ -54,7 +54,8 @@ func environmentOf(g *graph.Graph) (Environment, bool) {
 	return e, e.Name != "" && e.ListenerARN != ""
 }
 
-// address is where this machine reaches the environment's listener, with the URL's scheme.
+// address gives the environment's domain to its load balancer, as its DNS record would, and returns where this machine
+// reaches the listener, with the URL's scheme.
 func (w *World) address(e Environment) (string, error) {
 	at, err := url.Parse(e.URL)
 	if err != nil {
@@ -68,6 +69,9 @@ func (w *World) address(e Environment) (string, error) {
 		}
 	case at.Scheme == "https":
 		port = 443
+	}
+	if err := w.ELB.Alias(at.Hostname(), e.LoadBalancerARN); err != nil {
+		return "", fmt.Errorf("environment %s: its URL %q: %w", e.Name, e.URL, err)
 	}
 	local := w.ELB.Address(e.LoadBalancerARN, port)
 	if local == "" {

@@ -1,6 +1,7 @@
 package world
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -81,7 +82,7 @@ func (w *World) raise(ctx context.Context, o Options, graphs []*graph.Graph) err
 		Slot: clock.Lasting(w.Clock, time.Second)})
 	w.CloudWatch.OnAlarm(w.alarm)
 	w.onClose("CloudWatch", w.CloudWatch.Close)
-	if w.ELB, err = elb.New(elb.Options{Clock: w.Clock, Meter: w.CloudWatch.Meter(), Journal: w.Journal, FirstPort: o.Port, FixedPorts: o.Port != 0}); err != nil {
+	if w.ELB, err = elb.New(elb.Options{Clock: w.Clock, Meter: w.CloudWatch.Meter(), Journal: w.Journal, FirstPort: cmp.Or(o.Port, preferredPort), FixedPorts: o.Port != 0}); err != nil {
 		return err
 	}
 	w.onClose("the load balancers", w.ELB.Close)

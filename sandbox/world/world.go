@@ -35,6 +35,10 @@ import (
 	"github.com/penguinshop/delivery/sandbox/tagging"
 )
 
+// preferredPort is the first environment's loopback port where none is asked for, so that a person finds the same address
+// after each start.
+const preferredPort = 8080
+
 // Options say what is run and how.
 type Options struct {
 	// Dir is the Pulumi project's folder, in a git checkout.
@@ -45,7 +49,8 @@ type Options struct {
 	Engine string
 	// Scale is how many times faster than the machine's the sandbox's time runs, at least 1.
 	Scale float64
-	// Port is the loopback port of the first environment, the next ones follow; 0 leaves the choice to the machine.
+	// Port is the loopback port of the first environment, the next ones follow; one that is in use is an error. 0 takes 8080
+	// and those after it, as far as they are free.
 	Port int
 	// Say is told, in sentences, what Open is doing. It may be nil.
 	Say func(string)
