@@ -13,10 +13,12 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/penguinshop/delivery/sandbox/codebuild"
+	"github.com/penguinshop/delivery/sandbox/container"
 )
 
 func main() {
 	codebuild.RunTool()
+	container.RunTool()
 	// Until the process ends, a second Ctrl-C is not the end of it: what runs is being removed then.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()

@@ -14,6 +14,7 @@ import (
 
 	"github.com/penguinshop/delivery/sandbox/codebuild"
 	"github.com/penguinshop/delivery/sandbox/codepipeline"
+	"github.com/penguinshop/delivery/sandbox/container"
 	"github.com/penguinshop/delivery/sandbox/graph"
 	"github.com/penguinshop/delivery/sandbox/journal"
 )
@@ -21,6 +22,7 @@ import (
 // The builds of these tests start this test binary as their aws.
 func TestMain(m *testing.M) {
 	codebuild.RunTool()
+	container.RunTool()
 	os.Exit(m.Run())
 }
 

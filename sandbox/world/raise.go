@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
-	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -17,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types"
 
 	"github.com/penguinshop/delivery/sandbox/appautoscaling"
+	"github.com/penguinshop/delivery/sandbox/cache"
 	"github.com/penguinshop/delivery/sandbox/clock"
 	"github.com/penguinshop/delivery/sandbox/cloudwatch"
 	"github.com/penguinshop/delivery/sandbox/codebuild"
@@ -50,11 +50,11 @@ func (w *World) raise(ctx context.Context, o Options, graphs []*graph.Graph) err
 	}
 	w.onClose("the run's folder", folder.Close)
 	w.tellColours()
-	cache, err := cacheFolder()
+	layers, err := cache.Folder("registry")
 	if err != nil {
 		return err
 	}
-	if w.ECR, err = ecr.New(ecr.Options{Region: w.Region, Account: account, Clock: w.Clock, Folder: cache}); err != nil {
+	if w.ECR, err = ecr.New(ecr.Options{Region: w.Region, Account: account, Clock: w.Clock, Folder: layers}); err != nil {
 		return err
 	}
 	w.onClose("the registry", w.ECR.Close)
@@ -119,15 +119,6 @@ func (w *World) raise(ctx context.Context, o Options, graphs []*graph.Graph) err
 	const definition = "aws:ecs/taskDefinition:TaskDefinition"
 	w.engine.providers[definition] = revisions{w.engine.providers[definition], w.ECS}
 	return nil
-}
-
-// cacheFolder keeps what a later run need not make again.
-func cacheFolder() (string, error) {
-	base, err := os.UserCacheDir()
-	if err != nil {
-		return "", fmt.Errorf("finding the user's cache folder: %w", err)
-	}
-	return filepath.Join(base, "penguinshop", "registry"), nil
 }
 
 // baseImages finds what the declared builds build on, by the declared name, and says what stands in for it.

@@ -20,12 +20,14 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/penguinshop/delivery/sandbox/codebuild"
+	"github.com/penguinshop/delivery/sandbox/container"
 	"github.com/penguinshop/delivery/sandbox/scratch"
 )
 
 // TestMain lets the test binary stand in for a build's aws, as the sandbox does.
 func TestMain(m *testing.M) {
 	codebuild.RunTool()
+	container.RunTool()
 	os.Exit(m.Run())
 }
 
