@@ -16,8 +16,10 @@ func approveCommand(o *options) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "approve [ENVIRONMENT]",
 		Short: "Show the release that waits for an approval, and answer it",
-		Long: `Approve shows the release that waits: its commit, image digest and test result, how its traffic will be moved, where it can be looked at,
-and what it replaces. Then it asks, and answers the pipeline. --reject answers with no. --list shows all that waits and answers nothing.`,
+		Long: `Approve shows the release that waits: its commit, image digest and test result,
+how its traffic will be moved, where it can be looked at, and what it replaces.
+Then it asks, and answers the pipeline. --reject answers with no. --list shows
+all that waits and answers nothing.`,
 		Example: "  shiftctl approve\n  shiftctl approve prod --yes --comment 'tested by Ann'\n  shiftctl approve prod --reject --comment 'wait for the sale to end'\n  shiftctl approve --list --json",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {

@@ -17,8 +17,9 @@ func historyCommand(o *options) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "history [ENVIRONMENT]",
 		Short: "Show the last deliveries, how each ended, and who approved it",
-		Long: `History lists the last deliveries to each environment, or to the one that is named, the newest first: commit, image, outcome, how long it
-took, and who answered the approval. The pipeline remembers them for twelve months.`,
+		Long: `History lists the last deliveries to each environment, or to the one that is
+named, the newest first: commit, image, outcome, how long it took, and who
+answered the approval. The pipeline remembers them for twelve months.`,
 		Example: "  shiftctl history\n  shiftctl history prod -n 20 --json",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {

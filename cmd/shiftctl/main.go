@@ -101,10 +101,13 @@ func command() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "shiftctl",
 		Short: "Operate the delivery: look, watch, roll back, approve, read the history",
-		Long: `Shiftctl shows and moves what the delivery runs. It finds the environments by their tags (project, environment) in the account and
-region of your credentials, or by the stacks' outputs; with --sandbox it looks at the sandbox that runs on this machine.
+		Long: `Shiftctl shows and moves what the delivery runs. It finds the environments by
+their tags (project, environment) in the account and region of your credentials,
+or by the stacks' outputs; with --sandbox it looks at the sandbox that runs on
+this machine.
 
-It reads, and writes two things only: rollback changes a listener's weights once, approve answers an approval.
+It reads, and writes two things only: rollback changes a listener's weights
+once, approve answers an approval.
 
 ` + exitCodes,
 		SilenceUsage:  true,

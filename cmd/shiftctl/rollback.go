@@ -15,11 +15,14 @@ func rollbackCommand(o *options) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "rollback ENVIRONMENT",
 		Short: "Give all traffic back to the version before the last release",
-		Long: `Rollback shows what it will do, asks, changes the listener's weights once, and reads back that traffic is there. It refuses when the
-other side has no healthy target or too few for the traffic, and when all traffic is there already.
+		Long: `Rollback shows what it will do, asks, changes the listener's weights once, and
+reads back that traffic is there. It refuses when the other side has no healthy
+target or too few for the traffic, and when all traffic is there already.
 
-A shift that runs sees that a person has moved the traffic: shiftfn stops, leaves the weights alone, and fails the pipeline's action
-with HALTED. Nothing else is changed: no task is started or stopped. The next release puts both sides in order.`,
+A shift that runs sees that a person has moved the traffic: shiftfn stops,
+leaves the weights alone, and fails the pipeline's action with HALTED. Nothing
+else is changed: no task is started or stopped. The next release puts both sides
+in order.`,
 		Example: "  shiftctl rollback prod\n  shiftctl rollback prod --yes\n  shiftctl rollback qa --to green",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {

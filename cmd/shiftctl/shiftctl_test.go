@@ -169,6 +169,27 @@ func TestWatchEndsWithTheCodeOfAReleaseThatFails(t *testing.T) {
 	assert.Equal(t, rollout.Blue, w.status().Live)
 }
 
+func TestAnEnvironmentThatTakesItsReleasesInPlaceIsShownAndHasNoWayBack(t *testing.T) {
+	w := open(t, "")
+	w.release()
+	w.asked()
+	require.Zero(t, w.sandbox("approve", "--yes").code)
+	got := w.sandbox("watch", "dev", "--interval", "500ms")
+	assert.Zero(t, got.code, got.err)
+	assert.Contains(t, got.err, "dev: deployed")
+	s := w.status()
+	assert.Equal(t, operator.Rolling, s.Strategy)
+	require.Len(t, s.Sides, 1)
+	assert.Equal(t, strings.Repeat("0", 39)+"1", s.Sides[0].Commit)
+	got = w.sandbox("status", "dev")
+	assert.Zero(t, got.code, got.err)
+	assert.Contains(t, got.out, "rolling")
+	fits(t, got.out)
+	got = w.sandbox("rollback", "dev", "--yes")
+	assert.Equal(t, exitRefused, got.code)
+	assert.Contains(t, got.err, "there is no other side to go back to")
+}
+
 func TestADeliveryIsFoundByItsStacksOutputs(t *testing.T) {
 	w := open(t, quick)
 	dev, shared := w.outputs("dev"), w.outputs("shared")

@@ -17,9 +17,11 @@ func statusCommand(o *options) *cobra.Command {
 	return &cobra.Command{
 		Use:   "status [ENVIRONMENT]",
 		Short: "Show where traffic is, what runs, and what is under way",
-		Long: `Status shows each environment, or the one that is named: the share of the traffic that each colour has, the version that it runs, its
-running tasks of those that are wanted, its healthy targets; how long the former version stays warm and what that costs a month; the step
-of a shift that runs; and how the last one ended.`,
+		Long: `Status shows each environment, or the one that is named: the share of the
+traffic that each colour has, the version that it runs, its running tasks of
+those that are wanted, its healthy targets; how long the former version stays
+warm and what that costs a month; the step of a shift that runs; and how the
+last one ended.`,
 		Example: "  shiftctl status\n  shiftctl status prod --json\n  shiftctl status --sandbox",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {

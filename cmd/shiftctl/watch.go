@@ -18,9 +18,11 @@ func watchCommand(o *options) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "watch [ENVIRONMENT]",
 		Short: "Follow what is under way until it has ended",
-		Long: `Watch shows the status anew every few seconds until nothing is under way any more, and tells by its exit code how it ended. On a terminal
-it redraws; piped, it writes one line for each change, and with --json one JSON object for each. Where nothing is under way it ends
-at once, unless --wait has it wait for the next release.`,
+		Long: `Watch shows the status anew every few seconds until nothing is under way any
+more, and tells by its exit code how it ended. On a terminal it redraws; piped,
+it writes one line for each change, and with --json one JSON object for each.
+Where nothing is under way it ends at once, unless --wait has it wait for the
+next release.`,
 		Example: "  shiftctl watch prod\n  shiftctl watch prod --wait && notify 'prod is live'\n  shiftctl watch --sandbox | tee shift.log",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {

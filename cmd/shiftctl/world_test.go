@@ -83,16 +83,20 @@ func (loopback) Listen(ctx context.Context) (net.Listener, string, error) {
 	return listener, "127.0.0.1", err
 }
 
-// open raises the world with dev's policy for its releases.
+// open raises the world with dev's policy for its releases; without one dev takes them in place.
 func open(t *testing.T, policy string) *world {
 	w := &world{t: t, exports: map[string]map[string]any{}}
 	c := clock.Scaled(speed)
 	j := journal.New(c)
 	project, err := graph.Load(filepath.Join("..", ".."))
 	require.NoError(t, err)
-	graphs, err := project.RunAll(t.Context(), stacks.Declare, graph.WithAccount(account),
-		graph.WithConfig("dev", map[string]string{"penguinshop:rollout": policy}),
-		graph.WithConfig("shared", map[string]string{"penguinshop:environments": `[{"name":"dev","approval":true}]`}))
+	own, strategy := []graph.Option{graph.WithConfig("dev", map[string]string{"penguinshop:rollout": policy})}, "blueGreen"
+	if policy == "" {
+		strategy = "rolling"
+		own = []graph.Option{graph.WithoutConfig("dev", "penguinshop:rollout"), graph.WithConfig("dev", map[string]string{"penguinshop:strategy": strategy})}
+	}
+	graphs, err := project.RunAll(t.Context(), stacks.Declare, append(own, graph.WithAccount(account),
+		graph.WithConfig("shared", map[string]string{"penguinshop:environments": `[{"name":"dev","approval":true,"strategy":"` + strategy + `"}]`}))...)
 	require.NoError(t, err)
 
 	var functions *lambda.Service
@@ -163,8 +167,9 @@ func open(t *testing.T, policy string) *world {
 		sdklambda.ServiceID: functions, sdkecr.ServiceID: w.ecr,
 	}
 	w.serve(c)
-	w.until("blue is healthy", func(s operator.Status) bool {
-		return len(s.Sides) == 2 && s.Sides[0].Targets != nil && s.Sides[0].Targets.Healthy > 0 && len(s.Trouble) == 0
+	w.until("the first side runs", func(s operator.Status) bool {
+		side := s.Sides[0]
+		return side.Running != nil && *side.Running > 0 && (policy == "" || side.Targets != nil && side.Targets.Healthy > 0)
 	})
 	return w
 }
