@@ -54,6 +54,9 @@ func (s *Service) Declare(graphs ...*graph.Graph) error {
 				Tags map[string]string `json:"tags"`
 			}](r)
 			text, _ := declared.ARN.(string)
+			if text == "" {
+				text = r.ID // some providers identify a resource by its ARN, and say it nowhere else
+			}
 			_, given := r.Inputs["arn"] // then it is another resource's, such as a rule's target
 			if err != nil || !r.Custom || r.Read || given || !arn.IsARN(text) {
 				continue // without an ARN of its own there is nothing that could be found
