@@ -50,8 +50,8 @@ type Repository struct {
 	Name string
 	// UntaggedDays is after how many days an image without a tag expires.
 	UntaggedDays int
-	// ForceDelete gives up the repository's protection, and lets `pulumi destroy` delete it with the images in it.
-	ForceDelete bool
+	// Protect makes Pulumi refuse to delete the repository. Without it the images are deleted along.
+	Protect bool
 }
 
 // Source is where the changes come from.
@@ -195,9 +195,9 @@ func (c *DeliveryPipeline) repository(ctx *pulumi.Context, name string, args Rep
 		EncryptionConfigurations: ecr.RepositoryEncryptionConfigurationArray{&ecr.RepositoryEncryptionConfigurationArgs{
 			EncryptionType: pulumi.String("AES256"),
 		}},
-		ForceDelete: pulumi.Bool(args.ForceDelete),
+		ForceDelete: pulumi.Bool(!args.Protect),
 		// Every environment runs images from here, so one wrong command must not delete it.
-	}, pulumi.Parent(c), pulumi.Protect(!args.ForceDelete))
+	}, pulumi.Parent(c), pulumi.Protect(args.Protect))
 	if err != nil {
 		return nil, err
 	}

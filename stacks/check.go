@@ -42,6 +42,9 @@ func check(stack string, c *Config, p *problems) {
 		p.add("role", fmt.Sprintf("the stack's name %q is too long: with it, AWS's limit of %d characters would be passed by %s-%s and Pulumi's %d more; "+
 			"a stack of role %s has a name of at most %d characters", stack, awsShortName, stack, longestName[c.Role], autonamed, c.Role, room), "")
 	}
+	if text := strings.TrimSpace(c.Unprotected); c.Unprotected != "" && len(text) < reasonLength {
+		p.add("unprotected", fmt.Sprintf("is %q, which is not a reason that a person could judge", c.Unprotected), `"the environment is being torn down"`)
+	}
 	for i, address := range c.Notifications.Emails {
 		if parsed, err := mail.ParseAddress(address); err != nil || parsed.Address != address {
 			p.add(fmt.Sprintf("notifications.emails[%d]", i), fmt.Sprintf("is %q, which is not an e-mail address", address), "team@example.com")

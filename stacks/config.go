@@ -17,6 +17,10 @@ type Config struct {
 	Production bool `json:"production" default:"false" example:"true"`
 	// What the plan finds unsafe and is right here, each with its reason. An entry that accepts nothing is a finding itself.
 	Accept []Acceptance `json:"accept" default:"[]" example:"[{\"rule\": \"plain-http\", \"reason\": \"no domain yet, and test data only\"}]"`
+	// The reason, in words, why `up` and `destroy` may now replace or delete what carries the traffic (load balancer, listener,
+	// preview rule, target groups, services) or holds the images, AWS's own deletion protection included. Without it Pulumi
+	// refuses both.
+	Unprotected string `json:"unprotected" example:"the environment is being torn down"`
 	// Whether logs and artifacts rest under a key of the stack's own, rotated every year, for a dollar a month, instead of
 	// AWS's keys.
 	CustomerKey bool `json:"customerKey" default:"false" example:"true"`
@@ -32,9 +36,6 @@ type Config struct {
 	// How users come in over TLS. Without it the environment speaks plain HTTP, which accept must then say the reason of, in
 	// an entry with the rule plain-http.
 	HTTPS *HTTPS `json:"https" role:"env" example:"{\"domain\": \"shop.example.com\", \"hostedZoneId\": \"Z0123456789ABCDEFGHIJ\"}"`
-	// The reason, in words, why `up` and `destroy` may replace or delete what carries the traffic (load balancer, listener,
-	// preview rule, target groups, services). Without it Pulumi refuses both.
-	Unprotected string `json:"unprotected" role:"env" example:"the environment is being torn down"`
 	// The load balancer and how it judges its targets.
 	LoadBalancer LoadBalancer `json:"loadBalancer" role:"env" example:"{\"deletionProtection\": true}"`
 	// The service's tasks.
@@ -216,8 +217,6 @@ type Image struct {
 	// Days after which an image that no tag names expires. Tagged images, and so all that are live or on standby,
 	// stay.
 	UntaggedDays int `json:"untaggedDays" default:"14" min:"1" max:"3650" example:"14"`
-	// Whether tearing down the shared stack deletes the images with it.
-	ForceDelete bool `json:"forceDelete" default:"false" example:"true"`
 }
 
 // Build is how a change becomes an image.

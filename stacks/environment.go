@@ -129,7 +129,7 @@ func loadBalancer(ctx *pulumi.Context, c Config, place *place, account string, s
 		},
 		DeregistrationDelaySeconds: c.LoadBalancer.DeregistrationDelaySeconds,
 		IdleTimeoutSeconds:         c.LoadBalancer.IdleTimeoutSeconds,
-		DeletionProtection:         c.LoadBalancer.DeletionProtection,
+		DeletionProtection:         c.LoadBalancer.DeletionProtection && c.Unprotected == "",
 		AccessLogDays:              c.LoadBalancer.AccessLogDays,
 		AccountID:                  account,
 		Protect:                    c.Unprotected == "",

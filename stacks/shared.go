@@ -32,7 +32,7 @@ func shared(ctx *pulumi.Context, c Config) error {
 	}
 	pipeline, err := components.NewDeliveryPipeline(ctx, pipelineComponent, &components.DeliveryPipelineArgs{
 		Repository: components.Repository{
-			Name: c.EcrRepository, UntaggedDays: c.Image.UntaggedDays, ForceDelete: c.Image.ForceDelete,
+			Name: c.EcrRepository, UntaggedDays: c.Image.UntaggedDays, Protect: c.Unprotected == "",
 		},
 		Source: components.Source{Repository: c.Source.Repository, Branch: c.Source.Branch, Paths: c.Source.Paths},
 		Build: components.Build{

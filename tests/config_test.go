@@ -37,6 +37,7 @@ func TestEachWrongValueOfAnEnvironmentIsNamedWithARightOne(t *testing.T) {
 		{"customerKey", "1.5", "customerKey", "which is not true or false"},
 		{"accept", `[{"rule":"plain-http"}]`, "accept[0].reason", "is missing"},
 		{"accept", `[{"rule":"plain-http","reason":"ok"}]`, "accept[0].reason", "not a reason that a person could judge"},
+		{"unprotected", "yes", "unprotected", "not a reason that a person could judge"},
 		{"accept", `[]`, "https", "plain HTTP is refused unless"},
 		{"accept", `{}`, "accept", "which is not a list"},
 		{"network", `"10.0.0.0/16"`, "network", "which is not an object"},

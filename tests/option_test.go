@@ -254,3 +254,24 @@ func TestPeopleAreToldOfApprovalsAndOfHowADeliveryEnded(t *testing.T) {
 		assert.Contains(t, target.Inputs["inputTransformer"].(map[string]any)["inputTemplate"], says)
 	}
 }
+
+func TestOneReasonTakesAllProtectionsOff(t *testing.T) {
+	protected := func(g *graph.Graph) (all []string) {
+		for _, r := range g.Resources {
+			if r.Protect {
+				all = append(all, r.Type+" "+r.Name)
+			}
+		}
+		return all
+	}
+	shielded := declared(t, map[string]string{"loadBalancer": `{"deletionProtection":true}`})
+	for _, typ := range []string{"aws:lb/loadBalancer:LoadBalancer web-alb", "aws:lb/listener:Listener web-http", "aws:lb/listenerRule:ListenerRule web-preview",
+		"aws:lb/targetGroup:TargetGroup web-blue", "aws:lb/targetGroup:TargetGroup web-green", "aws:ecs/service:Service app-blue", "aws:ecs/service:Service app-green"} {
+		assert.Contains(t, protected(shielded), typ)
+	}
+	assert.Equal(t, true, one(t, shielded, "aws:lb/loadBalancer:LoadBalancer", "web-alb").Inputs["enableDeletionProtection"])
+	bare := declared(t, map[string]string{"loadBalancer": `{"deletionProtection":true}`, "unprotected": "the environment is being torn down"})
+	assert.Empty(t, protected(bare))
+	assert.Equal(t, false, one(t, bare, "aws:lb/loadBalancer:LoadBalancer", "web-alb").Inputs["enableDeletionProtection"])
+	assert.Contains(t, protected(stack(t, "shared")), "aws:ecr/repository:Repository delivery-images")
+}

@@ -78,6 +78,7 @@ func TestEveryStackLivesItsWholeLife(t *testing.T) {
 		_, err = h.stack(t, "shared").Preview(t.Context())
 		require.ErrorContains(t, err, "run `pulumi up --stack dev` first")
 
+		require.NoError(t, stack.RemoveConfig(t.Context(), "penguinshop:unprotected"))
 		up, err := stack.Up(t.Context())
 		require.NoError(t, err)
 		require.NotEqual(t, before["clusterName"].Value, up.Outputs["clusterName"].Value)
@@ -92,13 +93,15 @@ func TestEveryStackLivesItsWholeLife(t *testing.T) {
 		for i := range order {
 			name := order[len(order)-1-i]
 			stack := h.stack(t, name)
-			if name != "shared" {
-				_, err := stack.Destroy(t.Context())
-				require.ErrorContains(t, err, "protect", "what carries traffic is not destroyed by the way")
+			_, err := stack.Destroy(t.Context())
+			require.ErrorContains(t, err, "protect", "what carries traffic or holds the images is not destroyed by the way")
+			if name == "shared" {
+				assert.NotEmpty(t, h.world.OfType(name, "aws:ecr/repository:Repository"))
+			} else {
 				assert.NotEmpty(t, h.world.OfType(name, "aws:lb/loadBalancer:LoadBalancer"))
 			}
 			h.release(t, stack)
-			_, err := stack.Destroy(t.Context())
+			_, err = stack.Destroy(t.Context())
 			require.NoError(t, err, name)
 			assert.Empty(t, h.world.OfStack(name), "destroy of %s leaves nothing", name)
 		}
@@ -108,15 +111,9 @@ func TestEveryStackLivesItsWholeLife(t *testing.T) {
 // release takes a stack's protections off, as the README tells those who tear an environment down.
 func (h *house) release(t *testing.T, stack *auto.Stack) {
 	t.Helper()
-	set := func(key, value string) {
-		require.NoError(t, stack.SetConfigWithOptions(t.Context(), key, auto.ConfigValue{Value: value}, &auto.ConfigOptions{Path: true}))
-	}
-	if role, err := stack.GetConfig(t.Context(), "penguinshop:role"); err == nil && role.Value == "env" {
-		set("penguinshop:unprotected", "the environment is torn down")
-		set("penguinshop:loadBalancer.deletionProtection", "false")
-		_, err := stack.Up(t.Context(), optup.Message("take the protections off"))
-		require.NoError(t, err)
-	}
+	require.NoError(t, stack.SetConfig(t.Context(), "penguinshop:unprotected", auto.ConfigValue{Value: "the stack is torn down"}))
+	_, err := stack.Up(t.Context(), optup.Message("take the protections off"))
+	require.NoError(t, err)
 }
 
 // operations are the kinds of step that an update took, sorted.
