@@ -245,7 +245,7 @@ func (p definitionProvider) Replace(ctx context.Context, prior, next graph.Resou
 	}
 	arn := aws.ToString(registered.TaskDefinition.TaskDefinitionArn)
 	name := strings.TrimSuffix(arn, ":"+strconv.Itoa(int(registered.TaskDefinition.Revision)))
-	return map[string]any{"arn": arn, "arnWithoutRevision": name, "revision": registered.TaskDefinition.Revision}, p.Delete(ctx, prior)
+	return map[string]any{"arn": arn, "arnWithoutRevision": name, "revision": float64(registered.TaskDefinition.Revision)}, p.Delete(ctx, prior)
 }
 
 // Update is Replace for a world that keeps the declared ARN.

@@ -116,8 +116,6 @@ func (w *World) raise(ctx context.Context, o Options, graphs []*graph.Graph) err
 	} {
 		maps.Copy(w.engine.providers, of.Providers())
 	}
-	const definition = "aws:ecs/taskDefinition:TaskDefinition"
-	w.engine.providers[definition] = revisions{w.engine.providers[definition], w.ECS}
 	return nil
 }
 
