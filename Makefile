@@ -37,9 +37,9 @@ check: ## look for mistakes without running anything
 drill: setup ## break one thing after the other under load, judge the outcome, and write drills.json
 	go run ./cmd/sandbox drill --all --summary drills.json
 
-bench: ## measure the sandbox against its promises, and write bench.json
+bench: ## measure the project against its promises, and write bench.json
 	scripts/setup bench
-	go run ./cmd/sandbox bench --summary bench.json
+	go run ./cmd/bench --summary bench.json
 
 setup: ## install what this machine lacks for the demo
 	@scripts/setup demo

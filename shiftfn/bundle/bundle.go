@@ -16,6 +16,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"time"
 )
@@ -134,9 +135,8 @@ func (s sources) zip(ctx context.Context, cache string) (string, error) {
 	}
 	defer os.RemoveAll(work)
 	binary := filepath.Join(work, "bootstrap")
-	arguments := append([]string{"build", "-o", binary}, flags...)
-	if _, err := goCommand(ctx, s.dir, append(arguments, s.main)...); err != nil {
-		return "", fmt.Errorf("the traffic-shifting function does not build: %w", err)
+	if err := build(ctx, s.dir, s.main, binary, nil); err != nil {
+		return "", err
 	}
 	content, err := pack(binary)
 	if err != nil {
@@ -151,6 +151,20 @@ func (s sources) zip(ctx context.Context, cache string) (string, error) {
 		return "", fmt.Errorf("the function's zip: %w", err)
 	}
 	return target, nil
+}
+
+// Build writes the function's binary as Zip builds it, but for this machine, on which it can be run and measured. dir is a
+// folder inside a module that holds or requires Package.
+func Build(ctx context.Context, dir, binary string) error {
+	return build(ctx, dir, Package, binary, []string{"GOOS=" + runtime.GOOS, "GOARCH=" + runtime.GOARCH})
+}
+
+func build(ctx context.Context, dir, main, binary string, target []string) error {
+	arguments := append([]string{"build", "-o", binary}, flags...)
+	if _, err := goCommandFor(ctx, dir, target, append(arguments, main)...); err != nil {
+		return fmt.Errorf("the traffic-shifting function does not build: %w", err)
+	}
+	return nil
 }
 
 // zipTime is the time of the file in the zip: the first that the format can hold.
@@ -180,9 +194,14 @@ func pack(binary string) ([]byte, error) {
 }
 
 func goCommand(ctx context.Context, dir string, arguments ...string) (string, error) {
+	return goCommandFor(ctx, dir, nil, arguments...)
+}
+
+// goCommandFor runs the go command for another target than the zip's, given as GOOS and GOARCH.
+func goCommandFor(ctx context.Context, dir string, target []string, arguments ...string) (string, error) {
 	command := exec.CommandContext(ctx, "go", arguments...)
 	command.Dir = dir
-	command.Env = append(os.Environ(), environment...)
+	command.Env = append(append(os.Environ(), environment...), target...)
 	var out, problems bytes.Buffer
 	command.Stdout, command.Stderr = &out, &problems
 	err := command.Run()
