@@ -178,7 +178,7 @@ func (g *group) checkHealth(ctx context.Context, t *target) {
 	defer func() { ticker.Stop() }()
 	host := net.JoinHostPort(t.id, strconv.Itoa(int(t.port)))
 	for {
-		v := check.probe(ctx, clock, t.address, host)
+		v := check.probe(ctx, t.address, host)
 		g.mu.Lock()
 		if ctx.Err() != nil {
 			g.mu.Unlock()

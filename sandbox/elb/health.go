@@ -6,14 +6,11 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"os"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
-
-	"github.com/penguinshop/delivery/sandbox/clock"
 )
 
 // healthCheck is how a target group's targets are checked.
@@ -21,13 +18,10 @@ type healthCheck struct {
 	protocol types.ProtocolEnum
 	path     string
 	matcher  matcher
-	// interval is of the sandbox's clock, and so is timeout, which is never less than the machine's own atLeast.
+	// interval is of the sandbox's clock, timeout of the machine's own.
 	interval, timeout            time.Duration
 	healthyAfter, unhealthyAfter int
 }
-
-// atLeast is the machine's own time that a target always has to answer a health check, however fast the sandbox's clock runs.
-const atLeast = time.Second
 
 // matcher is the set of statuses that pass, such as "200", "200,202" or "200-299".
 type matcher [][2]int
@@ -131,8 +125,8 @@ var checker = &http.Client{
 }
 
 // probe checks a target once. host is what the Host header names: the target's registered address.
-func (c healthCheck) probe(ctx context.Context, clock clock.Clock, address, host string) verdict {
-	ctx, cancel := within(ctx, clock, c.timeout)
+func (c healthCheck) probe(ctx context.Context, address, host string) verdict {
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.ToLower(string(c.protocol))+"://"+address+c.path, nil)
 	if err != nil {
@@ -148,23 +142,9 @@ func (c healthCheck) probe(ctx context.Context, clock clock.Clock, address, host
 			return verdict{}
 		}
 		return verdict{types.TargetHealthReasonEnumResponseCodeMismatch, fmt.Sprintf("Health checks failed with these codes: [%d]", answer.StatusCode)}
-	case errors.Is(context.Cause(ctx), os.ErrDeadlineExceeded):
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
 		return verdict{types.TargetHealthReasonEnumTimeout, "Request timed out"}
 	default:
 		return verdict{types.TargetHealthReasonEnumFailedHealthChecks, "Health checks failed"}
-	}
-}
-
-// within ends a context with os.ErrDeadlineExceeded when the timeout has passed on the clock and atLeast on the machine's own.
-func within(parent context.Context, clock clock.Clock, timeout time.Duration) (context.Context, func()) {
-	ctx, cancel := context.WithCancelCause(parent)
-	begun := time.Now()
-	timer := clock.AfterFunc(timeout, func() {
-		floor := time.AfterFunc(atLeast-time.Since(begun), func() { cancel(os.ErrDeadlineExceeded) })
-		context.AfterFunc(ctx, func() { floor.Stop() })
-	})
-	return ctx, func() {
-		timer.Stop()
-		cancel(nil)
 	}
 }

@@ -89,7 +89,8 @@ func TestTargetsGoThroughTheDocumentedStates(t *testing.T) {
 }
 
 func TestATargetThatDoesNotAnswerAHealthCheckTimesOut(t *testing.T) {
-	w := newWorld(t, loadBalancer(nil), targetGroup("blue", blueARN, nil), listener(forwardTo(map[string]int{blueARN: 1}), nil))
+	check := object{"interval": 5, "timeout": 2, "unhealthyThreshold": 2}
+	w := newWorld(t, loadBalancer(nil), targetGroup("blue", blueARN, object{"healthCheck": check}), listener(forwardTo(map[string]int{blueARN: 1}), nil))
 	w.serve(blueARN, "10.0.0.1", func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
 	require.Eventually(t, func() bool {
 		w.clock.Advance(5 * time.Second)
