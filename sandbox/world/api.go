@@ -40,7 +40,7 @@ func (w *World) API() map[string]any {
 // Operator is the delivery as an operator's tools see it.
 func (w *World) Operator(ctx context.Context) (*operator.Delivery, error) {
 	return operator.Find(ctx, operator.Clients{World: w.functionClients(), Tagging: w.Tagging, Functions: w.Functions, Images: w.ECR,
-		Pipelines: w.Pipelines}, w.Clock.Now, w.project.Name)
+		Pipelines: w.Pipelines}, w.Clock.Now, w.project)
 }
 
 // Scale is how many times faster than the machine's the world's time runs.

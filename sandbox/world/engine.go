@@ -21,7 +21,7 @@ type engine struct {
 
 	mu       sync.Mutex
 	standing []graph.Resource // in the order of their creation
-	renamed  map[string]string
+	renamed  map[string]string // what the program says now, to what stands for it
 }
 
 // Changes are what one Up did, by URN and in its order.
@@ -92,10 +92,12 @@ func (e *engine) put(ctx context.Context, next graph.Resource, changes *Changes)
 		return nil
 	}
 	prior := e.standing[at]
+	declared := next
 	next, err := ignoring(prior, next)
 	if err != nil {
 		return err
 	}
+	e.keepSecrets(declared, next)
 	if resource.NewPropertyMapFromMap(prior.Inputs).DeepEquals(resource.NewPropertyMapFromMap(next.Inputs)) {
 		changes.Same++
 		return nil
@@ -121,7 +123,7 @@ func (e *engine) put(ctx context.Context, next graph.Resource, changes *Changes)
 	return nil
 }
 
-// note remembers that the program's text for an ARN stands for another one now, since it computes the same text each time.
+// note remembers that a text of the program, which computes an ARN the same way each time, stands for another one now.
 func (e *engine) note(was, is string) {
 	if e.renamed == nil {
 		e.renamed = map[string]string{}
@@ -133,6 +135,18 @@ func (e *engine) note(was, is string) {
 		}
 	}
 	e.renamed[was] = is
+}
+
+// keepSecrets remembers that a secret which the program makes anew in each run, and ignores once it stands, is the standing one
+// for every resource that is made from it.
+func (e *engine) keepSecrets(declared, kept graph.Resource) {
+	for _, property := range declared.Secrets {
+		is, _ := kept.Inputs[property].(string)
+		was, _ := declared.Inputs[property].(string)
+		if was != is && was != "" && is != "" {
+			e.note(was, is)
+		}
+	}
 }
 
 // rename puts the current ARNs in the place of the declared ones in what the resource was made from.

@@ -153,6 +153,24 @@ func TestAReplacedResourceIsNamedByItsNewARN(t *testing.T) {
 	assert.Equal(t, 2, changes.Same)
 }
 
+func TestASecretThatIsMadeOnceStaysTheSameForAllThatUseIt(t *testing.T) {
+	c := newCloud()
+	e := &engine{providers: map[string]graph.Provider{"t": c}}
+	program := func(random string) *graph.Graph {
+		parameter := declared("t", "parameter", inputs{"value": random})
+		parameter.IgnoreChanges, parameter.Secrets = []string{"value"}, []string{"value"}
+		return stackOf(parameter, declared("t", "rule", inputs{"header": random}, "parameter"))
+	}
+	_, err := e.up(t.Context(), program("first"))
+	require.NoError(t, err)
+	for _, random := range []string{"second", "third"} {
+		changes, err := e.up(t.Context(), program(random))
+		require.NoError(t, err)
+		assert.Equal(t, 2, changes.Same, random)
+	}
+	assert.Equal(t, "first", c.holds["rule"].Inputs["header"])
+}
+
 func TestWhatNobodyImitatesIsNamedBeforeAnythingIsMade(t *testing.T) {
 	c := newCloud()
 	e := &engine{providers: map[string]graph.Provider{"t": c}}

@@ -87,7 +87,8 @@ type World struct {
 	// Pipeline is the name of the delivery's pipeline, Branch the branch that its source follows, Region the stacks' region.
 	Pipeline, Branch, Region string
 
-	project *graph.Project
+	dir     string
+	project string // its name
 	program pulumi.RunFunc
 	scale   float64
 	say     func(string)
@@ -130,9 +131,13 @@ func Open(ctx context.Context, o Options) (_ *World, err error) {
 	return w, nil
 }
 
-// Up runs the program anew and applies what differs, as `pulumi up` does.
-func (w *World) Up(ctx context.Context, options ...graph.Option) (Changes, error) {
-	graphs, err := w.project.RunAll(ctx, w.program, append(options, graph.WithAccount(account))...)
+// Up reads the stacks' files and runs the program anew, and applies what differs, as `pulumi up` does.
+func (w *World) Up(ctx context.Context) (Changes, error) {
+	project, err := graph.Load(w.dir)
+	if err != nil {
+		return Changes{}, err
+	}
+	graphs, err := project.RunAll(ctx, w.program, graph.WithAccount(account))
 	if err != nil {
 		return Changes{}, err
 	}
@@ -174,7 +179,7 @@ func (w *World) declare(ctx context.Context, dir string) ([]*graph.Graph, error)
 	if err != nil {
 		return nil, err
 	}
-	w.project = project
+	w.dir, w.project = dir, project.Name
 	graphs, err := project.RunAll(ctx, w.program, graph.WithAccount(account))
 	if err != nil {
 		return nil, err

@@ -13,6 +13,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -197,6 +198,25 @@ func TestADelivery(t *testing.T) {
 		t.Logf("%s", text)
 	})
 
+	t.Run("is undisturbed by an infrastructure update, and the next release has the new shape", func(t *testing.T) {
+		require.NotEmpty(t, good.Environments)
+		same, err := r.Up(t.Context())
+		require.NoError(t, err)
+		assert.Empty(t, append(append(same.Created, same.Updated...), same.Deleted...), "a second up changes nothing")
+		c.configure("dev", "memoryMiB: 512", "memoryMiB: 1024")
+		changed, err := r.Up(t.Context())
+		require.NoError(t, err)
+		assert.NotEmpty(t, changed.Updated)
+		for i, e := range r.Environments {
+			weights, err := r.Weights(t.Context(), e)
+			require.NoError(t, err)
+			assert.Equal(t, good.Environments[i].Weights, weights, e.Name)
+			digest, err := r.Digest(t.Context(), e, "green")
+			require.NoError(t, err)
+			assert.Equal(t, good.Image, digest, e.Name)
+		}
+	})
+
 	t.Run("of a release that fails its probes gives it no user and says so", func(t *testing.T) {
 		require.NotEmpty(t, good.Environments, "there is nothing to fall back to")
 		c.edit("app/src/shop.js", "shop.use(helmet(", `shop.use((request, response, next) => {
@@ -248,5 +268,11 @@ func TestADelivery(t *testing.T) {
 			require.NoError(t, page.Body.Close())
 			assert.Contains(t, string(text), "Fresh fish today", e.Name)
 		}
+		dev := r.Environments[0]
+		services, err := r.ECS.DescribeServices(t.Context(), &ecs.DescribeServicesInput{Cluster: &dev.ClusterName, Services: []string{dev.BlueServiceName}})
+		require.NoError(t, err)
+		running, err := r.ECS.DescribeTaskDefinition(t.Context(), &ecs.DescribeTaskDefinitionInput{TaskDefinition: services.Services[0].TaskDefinition})
+		require.NoError(t, err)
+		assert.Equal(t, "1024", *running.TaskDefinition.Memory, "the size that the update before declared")
 	})
 }
