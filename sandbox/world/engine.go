@@ -20,7 +20,7 @@ type engine struct {
 	providers map[string]graph.Provider // by type
 
 	mu       sync.Mutex
-	standing []graph.Resource // in the order of their creation
+	standing []graph.Resource  // in the order of their creation
 	renamed  map[string]string // what the program says now, to what stands for it
 }
 
