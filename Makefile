@@ -5,7 +5,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 .PHONY: help demo run plan test check drill bench setup clean
 
-TIME_SCALE ?= 30
+TIME_SCALE ?= 60
 STACK ?= dev
 
 help: ## say what there is
