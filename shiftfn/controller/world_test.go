@@ -28,7 +28,6 @@ type world struct {
 	lease     *controller.Lease
 	jobs      map[string]*job
 	events    []controller.Event
-	answers   []string
 	alarm     rollout.AlarmState
 	heard     func(controller.Event)
 	moved     func(by string, from, to rollout.Weights)
