@@ -3,7 +3,6 @@ package components
 import (
 	"fmt"
 
-	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/cloudwatch"
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/codebuild"
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/codeconnections"
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/codepipeline"
@@ -216,9 +215,7 @@ func (c *DeliveryPipeline) repository(ctx *pulumi.Context, name string, args Rep
 func (c *DeliveryPipeline) build(
 	ctx *pulumi.Context, name string, args *DeliveryPipelineArgs, repository *ecr.Repository, bucket *closedBucket,
 ) (*codebuild.Project, error) {
-	logs, err := cloudwatch.NewLogGroup(ctx, name+"-build", &cloudwatch.LogGroupArgs{
-		RetentionInDays: pulumi.Int(args.LogRetentionDays), KmsKeyId: optional(args.KeyArn),
-	}, pulumi.Parent(c))
+	logs, err := logGroup(ctx, name+"-build", args.LogRetentionDays, args.KeyArn, c)
 	if err != nil {
 		return nil, err
 	}

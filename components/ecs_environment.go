@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/cloudwatch"
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/ecs"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
@@ -137,9 +136,7 @@ func NewEcsEnvironment(ctx *pulumi.Context, name string, args *EcsEnvironmentArg
 	if err != nil {
 		return nil, err
 	}
-	logs, err := cloudwatch.NewLogGroup(ctx, name+"-log", &cloudwatch.LogGroupArgs{
-		RetentionInDays: pulumi.Int(args.LogRetentionDays), KmsKeyId: optional(args.KeyArn),
-	}, pulumi.Parent(c))
+	logs, err := logGroup(ctx, name+"-log", args.LogRetentionDays, args.KeyArn, c)
 	if err != nil {
 		return nil, err
 	}

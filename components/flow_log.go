@@ -3,7 +3,6 @@ package components
 import (
 	"fmt"
 
-	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/cloudwatch"
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/ec2"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
@@ -32,9 +31,7 @@ func NewFlowLog(ctx *pulumi.Context, name string, args *FlowLogArgs, opts ...pul
 	if err := ctx.RegisterComponentResource(typeFlowLog, name, c, opts...); err != nil {
 		return nil, err
 	}
-	logs, err := cloudwatch.NewLogGroup(ctx, name+"-log", &cloudwatch.LogGroupArgs{
-		RetentionInDays: pulumi.Int(args.LogRetentionDays), KmsKeyId: optional(args.KeyArn),
-	}, pulumi.Parent(c))
+	logs, err := logGroup(ctx, name+"-log", args.LogRetentionDays, args.KeyArn, c)
 	if err != nil {
 		return nil, err
 	}

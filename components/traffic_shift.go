@@ -104,9 +104,7 @@ func NewTrafficShift(ctx *pulumi.Context, name string, args *TrafficShiftArgs, o
 	if err != nil {
 		return nil, err
 	}
-	logs, err := cloudwatch.NewLogGroup(ctx, name+"-log", &cloudwatch.LogGroupArgs{
-		RetentionInDays: pulumi.Int(args.LogRetentionDays), KmsKeyId: optional(args.KeyArn),
-	}, pulumi.Parent(c))
+	logs, err := logGroup(ctx, name+"-log", args.LogRetentionDays, args.KeyArn, c)
 	if err != nil {
 		return nil, err
 	}

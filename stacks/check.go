@@ -39,11 +39,13 @@ func check(stack string, c *Config, p *problems) {
 		p.add("ecrRepository", fmt.Sprintf("is %q, which is not a name that ECR allows", c.EcrRepository), "penguinshop-dev")
 	}
 	if room := awsShortName - autonamed - 1 - len(longestName[c.Role]); longestName[c.Role] != "" && len(stack) > room {
-		p.add("role", fmt.Sprintf("the stack's name %q is too long: with it, AWS's limit of %d characters would be passed by %s-%s and Pulumi's %d more; "+
-			"a stack of role %s has a name of at most %d characters", stack, awsShortName, stack, longestName[c.Role], autonamed, c.Role, room), "")
+		p.add("role",
+			fmt.Sprintf("the stack's name %q is too long: with it, AWS's limit of %d characters would be passed by %s-%s and Pulumi's %d more; "+
+				"a stack of role %s has a name of at most %d characters", stack, awsShortName, stack, longestName[c.Role], autonamed, c.Role, room), "")
 	}
 	if text := strings.TrimSpace(c.Unprotected); c.Unprotected != "" && len(text) < reasonLength {
-		p.add("unprotected", fmt.Sprintf("is %q, which is not a reason that a person could judge", c.Unprotected), `"the environment is being torn down"`)
+		p.add("unprotected", fmt.Sprintf("is %q, which is not a reason that a person could judge", c.Unprotected),
+			`"the environment is being torn down"`)
 	}
 	for i, address := range c.Notifications.Emails {
 		if parsed, err := mail.ParseAddress(address); err != nil || parsed.Address != address {
@@ -111,7 +113,8 @@ func checkNetwork(c *Config, p *problems) {
 		p.add("network.cidr", fmt.Sprintf("is %q, which is not an IPv4 network of /16 to /24", n.Cidr), "10.0.0.0/16")
 	}
 	if n.Nat == natEndpoints && n.Existing == nil && !privateRepository.MatchString(c.Service.PlaceholderImage) {
-		p.add("service.placeholderImage", fmt.Sprintf("is %q, which tasks with nat: endpoints cannot reach: it must lie in this account's ECR", c.Service.PlaceholderImage),
+		p.add("service.placeholderImage",
+			fmt.Sprintf("is %q, which tasks with nat: endpoints cannot reach: it must lie in this account's ECR", c.Service.PlaceholderImage),
 			"123456789012.dkr.ecr.eu-central-1.amazonaws.com/placeholder:1")
 	}
 	if n.Existing == nil {
@@ -121,13 +124,15 @@ func checkNetwork(c *Config, p *problems) {
 		p.add("network.existing.vpcId", fmt.Sprintf("is %q, which is not a VPC's identifier", n.Existing.VpcID), "vpc-0123456789abcdef0")
 	}
 	if len(n.Existing.PublicSubnetIDs) < 2 {
-		p.add("network.existing.publicSubnetIds", fmt.Sprintf("has %d subnets; a load balancer needs two in different zones", len(n.Existing.PublicSubnetIDs)),
+		p.add("network.existing.publicSubnetIds",
+			fmt.Sprintf("has %d subnets; a load balancer needs two in different zones", len(n.Existing.PublicSubnetIDs)),
 			`["subnet-0123456789abcdef0", "subnet-0123456789abcdef1"]`)
 	}
 	for key, ids := range map[string][]string{"publicSubnetIds": n.Existing.PublicSubnetIDs, "taskSubnetIds": n.Existing.TaskSubnetIDs} {
 		for i, id := range ids {
 			if !subnetID.MatchString(id) {
-				p.add(fmt.Sprintf("network.existing.%s[%d]", key, i), fmt.Sprintf("is %q, which is not a subnet's identifier", id), "subnet-0123456789abcdef0")
+				p.add(fmt.Sprintf("network.existing.%s[%d]", key, i), fmt.Sprintf("is %q, which is not a subnet's identifier", id),
+					"subnet-0123456789abcdef0")
 			}
 		}
 	}
@@ -171,7 +176,8 @@ func checkHealth(h HealthCheck, p *problems) {
 		p.add("loadBalancer.healthCheck.path", fmt.Sprintf("is %q, which is not a path that begins with a slash", h.Path), "/readyz")
 	}
 	if !statusRange.MatchString(h.Status) {
-		p.add("loadBalancer.healthCheck.status", fmt.Sprintf("is %q, which is not a status, a list or a range of 200 to 499", h.Status), "200-299")
+		p.add("loadBalancer.healthCheck.status", fmt.Sprintf("is %q, which is not a status, a list or a range of 200 to 499", h.Status),
+			"200-299")
 	}
 	if h.TimeoutSeconds >= h.IntervalSeconds {
 		p.add("loadBalancer.healthCheck.timeoutSeconds",
@@ -187,7 +193,8 @@ func checkService(s Service, p *problems) {
 		p.add("service.maximum", fmt.Sprintf("is %d, which is less than the minimum of %d", s.Maximum, s.Minimum), fmt.Sprint(2*s.Minimum))
 	}
 	if !imageReference.MatchString(s.PlaceholderImage) {
-		p.add("service.placeholderImage", fmt.Sprintf("is %q, which is not an image's name", s.PlaceholderImage), "ghcr.io/stefanprodan/podinfo:6.9.1")
+		p.add("service.placeholderImage", fmt.Sprintf("is %q, which is not an image's name", s.PlaceholderImage),
+			"ghcr.io/stefanprodan/podinfo:6.9.1")
 	}
 	for name, arn := range s.Secrets {
 		at := "service.secrets." + name
@@ -248,11 +255,13 @@ func checkShared(c *Config, p *problems) {
 	if len(c.Source.Paths) == 0 || len(c.Source.Paths) > 8 {
 		p.add("source.paths", fmt.Sprintf("has %d patterns; CodePipeline allows 1 to 8", len(c.Source.Paths)), `["app/**"]`)
 	}
-	if clean := path.Clean(c.Build.Buildspec); clean != c.Build.Buildspec || strings.HasPrefix(clean, "/") || strings.HasPrefix(clean, "..") || clean == "." {
+	if clean := path.Clean(c.Build.Buildspec); clean != c.Build.Buildspec || strings.HasPrefix(clean, "/") || strings.HasPrefix(clean,
+		"..") || clean == "." {
 		p.add("build.buildspec", fmt.Sprintf("is %q, which is not a path inside the repository", c.Build.Buildspec), "app/buildspec.yml")
 	}
 	if !imageReference.MatchString(c.Build.BaseImage) {
-		p.add("build.baseImage", fmt.Sprintf("is %q, which is not an image's name", c.Build.BaseImage), "public.ecr.aws/docker/library/node:24-slim")
+		p.add("build.baseImage", fmt.Sprintf("is %q, which is not an image's name", c.Build.BaseImage),
+			"public.ecr.aws/docker/library/node:24-slim")
 	}
 	if c.Build.Image == "" {
 		p.add("build.image", "is empty", "aws/codebuild/amazonlinux-aarch64-standard:3.0")

@@ -38,19 +38,11 @@ var ownVariables = []string{components.ColourVariable, "PORT", "PODINFO_PORT"}
 
 // environment declares one environment and exports what the contract promises.
 func environment(ctx *pulumi.Context, c Config, archive Archive) error {
-	home, err := locate(ctx)
+	home, err := settle(ctx, c)
 	if err != nil {
 		return err
 	}
-	key, err := home.dataKey(ctx, c)
-	if err != nil {
-		return err
-	}
-	topic, err := home.notifications(ctx, c, key)
-	if err != nil {
-		return err
-	}
-	place, err := network(ctx, c, home, key)
+	place, err := network(ctx, c, home)
 	if err != nil {
 		return err
 	}
@@ -59,14 +51,14 @@ func environment(ctx *pulumi.Context, c Config, archive Archive) error {
 	if err != nil {
 		return err
 	}
-	service, err := tasks(ctx, c, place, alb, home.region, key)
+	service, err := tasks(ctx, c, place, alb, home)
 	if err != nil {
 		return err
 	}
 	watch := &components.HealthAlarmsArgs{
 		LoadBalancerSuffix: alb.LoadBalancerSuffix, Blue: alb.Blue.Suffix,
 		ErrorsPerMinute: c.Alarms.ErrorsPerMinute, LatencyMs: c.Alarms.LatencyMs,
-		Name: ctx.Project() + "-" + ctx.Stack(), TopicArn: topic,
+		Name: ctx.Project() + "-" + ctx.Stack(), TopicArn: home.topic,
 	}
 	if blueGreen {
 		watch.Green = alb.Green.Suffix
@@ -99,7 +91,7 @@ func environment(ctx *pulumi.Context, c Config, archive Archive) error {
 		LogGroupName:          service.LogGroupName,
 	}
 	if blueGreen {
-		shift, err := trafficShift(ctx, c, alb, service, alarms, key, archive)
+		shift, err := trafficShift(ctx, c, alb, service, alarms, home.key, archive)
 		if err != nil {
 			return err
 		}
@@ -152,7 +144,7 @@ func loadBalancer(ctx *pulumi.Context, c Config, place *place, account string, s
 }
 
 func tasks(
-	ctx *pulumi.Context, c Config, place *place, alb *components.BlueGreenAlb, region string, key pulumi.StringInput,
+	ctx *pulumi.Context, c Config, place *place, alb *components.BlueGreenAlb, home home,
 ) (*components.EcsEnvironment, error) {
 	side := func(group *components.TargetGroup) *components.EcsSideArgs {
 		if group == nil {
@@ -168,7 +160,7 @@ func tasks(
 	maps.Copy(told, c.Service.Environment)
 	return components.NewEcsEnvironment(ctx, ecsComponent, &components.EcsEnvironmentArgs{
 		Family:         ctx.Project() + "-" + ctx.Stack(),
-		Region:         region,
+		Region:         home.region,
 		Repositories:   repositories(c),
 		Subnets:        place.tasks,
 		PublicIP:       place.publicTasks,
@@ -190,7 +182,7 @@ func tasks(
 		HealthGraceSeconds: c.Service.HealthGraceSeconds,
 		ContainerInsights:  c.Service.ContainerInsights,
 		LogRetentionDays:   c.LogRetentionDays,
-		KeyArn:             key,
+		KeyArn:             home.key,
 		ExecuteCommand:     c.Service.ExecuteCommand,
 		Protect:            c.Unprotected == "",
 	})

@@ -9,9 +9,26 @@ import (
 	"github.com/penguinshop/delivery/components"
 )
 
-// home is the part of AWS that a stack stands in.
+// home is the part of AWS that a stack stands in, with what everything in the stack shares.
 type home struct {
 	partition, region, account string
+	// key is what data rests under; nil means AWS's own keys.
+	key pulumi.StringInput
+	// topic is where people are told; nil where there is nobody to tell.
+	topic pulumi.StringInput
+}
+
+// settle asks the provider where the stack stands, and declares the key and the topic that the config wants.
+func settle(ctx *pulumi.Context, c Config) (home, error) {
+	h, err := locate(ctx)
+	if err != nil {
+		return home{}, err
+	}
+	if h.key, err = h.dataKey(ctx, c); err != nil {
+		return home{}, err
+	}
+	h.topic, err = h.notifications(ctx, c)
+	return h, err
 }
 
 // locate asks the provider where it works.
@@ -52,12 +69,12 @@ func (h home) dataKey(ctx *pulumi.Context, c Config) (pulumi.StringInput, error)
 }
 
 // notifications declares the topic through which people are told; nil where there is nobody to tell.
-func (h home) notifications(ctx *pulumi.Context, c Config, key pulumi.StringInput) (pulumi.StringInput, error) {
+func (h home) notifications(ctx *pulumi.Context, c Config) (pulumi.StringInput, error) {
 	if len(c.Notifications.Emails) == 0 {
 		return nil, nil
 	}
 	topic, err := components.NewNotifications(ctx, notificationsComponent, &components.NotificationsArgs{
-		Emails: c.Notifications.Emails, AccountID: h.account, KeyArn: key,
+		Emails: c.Notifications.Emails, AccountID: h.account, KeyArn: h.key,
 	})
 	if err != nil {
 		return nil, err

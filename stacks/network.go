@@ -26,13 +26,13 @@ const (
 
 // network declares the environment's VPC, or takes the one that the config names, and records its connections where that is
 // wanted.
-func network(ctx *pulumi.Context, c Config, home home, key pulumi.StringInput) (*place, error) {
+func network(ctx *pulumi.Context, c Config, home home) (*place, error) {
 	p, err := existingOrOwn(ctx, c.Network, home)
 	if err != nil || !c.Network.FlowLogs {
 		return p, err
 	}
 	_, err = components.NewFlowLog(ctx, flowComponent, &components.FlowLogArgs{
-		VpcID: p.vpc, LogRetentionDays: c.LogRetentionDays, KeyArn: key,
+		VpcID: p.vpc, LogRetentionDays: c.LogRetentionDays, KeyArn: home.key,
 	})
 	return p, err
 }

@@ -18,15 +18,7 @@ func shared(ctx *pulumi.Context, c Config) error {
 	if err != nil {
 		return err
 	}
-	home, err := locate(ctx)
-	if err != nil {
-		return err
-	}
-	key, err := home.dataKey(ctx, c)
-	if err != nil {
-		return err
-	}
-	topic, err := home.notifications(ctx, c, key)
+	home, err := settle(ctx, c)
 	if err != nil {
 		return err
 	}
@@ -43,8 +35,8 @@ func shared(ctx *pulumi.Context, c Config) error {
 		ApprovalMinutes:  c.Approval.Minutes,
 		DeployMinutes:    c.Deploy.Minutes,
 		LogRetentionDays: c.LogRetentionDays,
-		KeyArn:           key,
-		TopicArn:         topic,
+		KeyArn:           home.key,
+		TopicArn:         home.topic,
 	})
 	if err != nil {
 		return err
