@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo run plan test check drill bench setup clean
+.PHONY: help demo run plan test check bench setup clean
 
 TIME_SCALE ?= 60
 STACK ?= dev
@@ -34,9 +34,6 @@ check: ## look for mistakes without running anything
 	git ls-files app sandbox/console/page | grep -E '\.m?js$$' | xargs -n 1 node --check
 	if command -v shellcheck >/dev/null; then shellcheck scripts/setup .ci/run; fi
 
-drill: setup ## break one thing after the other under load, judge the outcome, and write drills.json
-	go run ./cmd/sandbox drill --all --summary drills.json
-
 bench: ## measure the project against its promises, and write bench.json
 	scripts/setup bench
 	go run ./cmd/bench --summary bench.json
@@ -45,7 +42,7 @@ setup: ## install what this machine lacks for the demo
 	@scripts/setup demo
 
 clean: ## remove what was built or measured here, and what the sandbox keeps to be faster
-	rm -rf bin demo.json drills.json bench.json "$${XDG_CACHE_HOME:-$$HOME/.cache}/penguinshop-sandbox"
+	rm -rf bin demo.json bench.json "$${XDG_CACHE_HOME:-$$HOME/.cache}/penguinshop-sandbox"
 	for engine in docker podman; do \
 	  images=$$($$engine images -q --filter reference='localhost/penguinshop-*/*' --filter reference='localhost/penguinshop-*' 2>/dev/null || true); \
 	  [ -z "$$images" ] || $$engine rmi --force $$images >/dev/null; \

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -273,11 +272,6 @@ func (p *panel) Rollback(ctx context.Context, environment string) error {
 	}
 	_, err = p.delivery.Do(ctx, move)
 	return err
-}
-
-// Drill says how drills are run.
-func (p *panel) Drill(_ context.Context, name string) error {
-	return errors.New("run it in a world of its own: sandbox drill " + name)
 }
 
 // Preview is how the candidate is reached.

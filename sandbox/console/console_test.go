@@ -58,7 +58,6 @@ func newStage(t *testing.T) *stage {
 			Blue:  console.Side{Weight: 90, Commit: "fedcba9876543210", Running: 2, Desired: 2, Targets: []console.Target{{ID: "a", State: "healthy"}, {ID: "b", State: "healthy"}}},
 			Green: console.Side{Weight: 10, Commit: "0123456789abcdef", Running: 2, Desired: 2, Targets: []console.Target{{ID: "c", State: "unhealthy", Reason: "Target.Timeout"}}},
 		}},
-		Drills: []console.Drill{{Name: "exits-at-start", Sentence: "The container exits at once."}},
 	}
 	for i := range int64(60) {
 		s.state.Environments[0].Samples = append(s.state.Environments[0].Samples, console.Sample{
@@ -105,8 +104,6 @@ func (s *stage) Rollback(_ context.Context, environment string) error {
 	s.state.Environments = environments
 	return nil
 }
-
-func (s *stage) Drill(context.Context, string) error { return nil }
 
 func (s *stage) Preview(context.Context, string) (string, string, string, error) {
 	return s.shop, "X-Preview", "secret", nil

@@ -218,24 +218,11 @@ function drawCard(element, e) {
   drawCharts(element, e);
 }
 
-function drawDrills(drills) {
-  const busy = drills.some((d) => d.running);
-  keyed($('drills'), drills, (d) => d.name,
-    (d) => make('li', {},
-      make('div', {}, make('p', { text: d.name }), make('p', { class: 'quiet', text: d.sentence }), make('p', { class: 'outcome status' })),
-      make('button', { text: 'Start', 'aria-label': `start the drill ${d.name}`, on: { click: () => post(`api/drills/${encodeURIComponent(d.name)}`) } })),
-    (li, d) => {
-      li.querySelector('button').disabled = busy;
-      say(li.querySelector('.outcome'), d.running ? 'running' : d.outcome);
-    });
-}
-
 function draw(state) {
   say($('about'), `containers by ${state.runtime}, time runs ${state.scale}×`);
   drawPipeline(state.pipeline);
   drawApprovals(state.pipeline);
   keyed($('cards'), state.environments ?? [], (e) => e.name, card, drawCard);
-  drawDrills(state.drills ?? []);
 }
 
 const keptEvents = 400;
