@@ -24,25 +24,28 @@ import (
 	"github.com/penguinshop/delivery/sandbox/scratch"
 )
 
-// TestMain lets the test binary stand in for a build's aws, as the sandbox does.
+// TestMain lets the test binary stand in for the programs of a build and of a task, as the sandbox does.
 func TestMain(m *testing.M) {
 	codebuild.RunTool()
 	container.RunTool()
-	os.Exit(m.Run())
+	folder, err := os.MkdirTemp("", "sandbox-commands-")
+	if err != nil {
+		panic(err)
+	}
+	commands = folder
+	code := m.Run()
+	_ = os.RemoveAll(folder) // a leftover here is the test's, and says nothing of the sandbox
+	os.Exit(code)
 }
 
-// built is the sandbox command, built once.
-var built = sync.OnceValues(func() (string, error) {
-	folder, err := os.MkdirTemp("", "sandbox-command-")
-	if err != nil {
-		return "", err
+// commands is where the commands are built, once.
+var commands string
+
+var built = sync.OnceValue(func() error {
+	if out, err := exec.Command("go", "build", "-o", commands, "../../cmd/sandbox", "../../cmd/shiftctl").CombinedOutput(); err != nil {
+		return errors.New(string(out))
 	}
-	path := filepath.Join(folder, "sandbox")
-	out, err := exec.Command("go", "build", "-o", path, "../../cmd/sandbox").CombinedOutput()
-	if err != nil {
-		return "", errors.New(string(out))
-	}
-	return path, nil
+	return nil
 })
 
 // process is a sandbox command that runs in a process group of its own, as one in a terminal does.
@@ -66,9 +69,8 @@ func (p *process) output() string {
 
 func start(t *testing.T, environ []string, args ...string) *process {
 	t.Helper()
-	path, err := built()
-	require.NoError(t, err)
-	p := &process{Cmd: exec.Command(path, args...)}
+	require.NoError(t, built())
+	p := &process{Cmd: exec.Command(filepath.Join(commands, "sandbox"), args...)}
 	p.Stdout, p.Stderr = p, p
 	p.Env = append(os.Environ(), environ...)
 	p.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -80,6 +82,17 @@ func start(t *testing.T, environ []string, args ...string) *process {
 		}
 	})
 	return p
+}
+
+// says waits until the command has said the words.
+func (p *process) says(t *testing.T, words string, within time.Duration) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), within)
+	defer cancel()
+	for !strings.Contains(p.output(), words) {
+		require.NoError(t, ctx.Err(), "it has not said %q:\n%s", words, p.output())
+		time.Sleep(20 * time.Millisecond)
+	}
 }
 
 // ended waits for the command's end and returns its exit code.
@@ -274,12 +287,7 @@ func TestCtrlCLeavesNothingBehind(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := start(t, nil, "run", "--dir", checkout.root, "--once", "--time-scale", "50")
-			ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
-			defer cancel()
-			for !strings.Contains(p.output(), at) {
-				require.NoError(t, ctx.Err(), p.output())
-				time.Sleep(20 * time.Millisecond)
-			}
+			p.says(t, at, 3*time.Minute)
 			// A terminal sends the signal to every process of the group, and an impatient person sends it again.
 			require.NoError(t, syscall.Kill(-p.Process.Pid, syscall.SIGINT))
 			time.Sleep(200 * time.Millisecond)
@@ -288,4 +296,30 @@ func TestCtrlCLeavesNothingBehind(t *testing.T) {
 			p.leavesNothing(t)
 		})
 	}
+}
+
+func TestAServingSandboxTakesAnOperatorsApprovalAndDeliversEachNewCommit(t *testing.T) {
+	checkout := newClone(t)
+	p := start(t, nil, "run", "--dir", checkout.root, "--time-scale", "50")
+	p.says(t, "nobody sits at this terminal", 3*time.Minute)
+	shiftctl := func(args ...string) string {
+		out, err := exec.Command(filepath.Join(commands, "shiftctl"), append(args, "--sandbox")...).CombinedOutput()
+		require.NoError(t, err, string(out))
+		return string(out)
+	}
+	assert.Contains(t, shiftctl("status"), "qa")
+	shiftctl("approve", "prod", "--yes", "--comment", "a test looked at it")
+	p.says(t, "a test looked at it", time.Minute)
+	p.says(t, "waiting for the next commit", 3*time.Minute)
+
+	require.NoError(t, os.WriteFile(filepath.Join(checkout.root, "NOTES.md"), []byte("nothing of the app"), 0o600))
+	checkout.commit("Write a note")
+	p.says(t, "touches nothing that the pipeline's trigger names", time.Minute)
+	checkout.edit("app/public/index.html", "</main>", "<p>Fresh fish today</p></main>")
+	checkout.commit("Offer fresh fish")
+	p.says(t, "Offer fresh fish", time.Minute)
+
+	require.NoError(t, syscall.Kill(-p.Process.Pid, syscall.SIGINT))
+	assert.Equal(t, 130, p.ended(t, 30*time.Second), p.output())
+	p.leavesNothing(t)
 }
