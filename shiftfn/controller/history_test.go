@@ -19,7 +19,7 @@ import (
 )
 
 var (
-	histories = flag.Int("histories", 200_000, "how many generated histories the controller is put through")
+	histories = flag.Int("histories", usualHistories, "how many generated histories the controller is put through")
 	seed      = flag.Uint64("seed", 0, "the seed of the histories, 0 for one of the clock's")
 	only      = flag.Uint64("history", 0, "run just the history of this number, with its log, 0 for all")
 )

@@ -251,7 +251,7 @@ const most = 2000
 
 func (p Probes) filled(c *checker) Probes {
 	p.Count = c.within("probes.count", p.Count, 20, 1, 1000)
-	p.WatchCount = c.within("probes.watchCount", p.WatchCount, 5, 1, 100)
+	p.WatchCount = c.within("probes.watchCount", p.WatchCount, 10, 1, 100)
 	p.Status = c.within("probes.status", p.Status, 200, 200, 599)
 	p.LatencyMs = c.within("probes.latencyMs", p.LatencyMs, 2000, 1, 30_000)
 	if len(p.Paths) == 0 {

@@ -83,7 +83,7 @@ type Probes struct {
 	// Count is the number of requests for each path before the first user's: 1 to 1,000, default 20.
 	Count int `json:"count,omitempty" default:"20" example:"20"`
 	// WatchCount is the number of requests for each path at every tick (five seconds) while the candidate takes traffic:
-	// 1 to 100, default 5. They find in seconds what metrics tell after minutes.
+	// 1 to 100, default 10. They find in seconds what metrics tell after minutes.
 	WatchCount int `json:"watchCount,omitempty" default:"5" example:"5"`
 	// Paths are what is requested, each beginning with a slash; at most 20, default "/".
 	Paths []string `json:"paths,omitempty" default:"[\"/\"]" example:"[\"/\", \"/readyz\"]"`

@@ -128,30 +128,37 @@ func judgeTargets(plan Plan, s State, targets *Targets) Finding {
 	return f
 }
 
+// judgeProbes judges one round. A single failed probe among others may be chance: it keeps the round from passing, no more.
 func judgeProbes(plan Plan, probed *Probed) Finding {
 	f := Finding{Source: "probes"}
-	switch {
-	case probed == nil:
+	if probed == nil {
 		f.Text = "none were sent"
+		return f
+	}
+	failed, sent := float64(probed.Failed), float64(probed.Sent)
+	switch over := failed*100 > plan.Limits.ErrorPercent*sent; {
 	case probed.Sent == 0:
 		f.Text = fmt.Sprintf("none of %d reached the load balancer: %s", probed.Unsent, probed.Example)
-	case atLeast(float64(probed.Failed), float64(probed.Sent), likely)*100 > plan.Limits.ErrorPercent:
-		f.Verdict = Fail
-		f.Text = fmt.Sprintf("%s failed, limit %v %%: %s", share(float64(probed.Failed), float64(probed.Sent)), plan.Limits.ErrorPercent, probed.Example)
+	case over:
+		if failed == sent || failed > 1 && atLeast(failed, sent, likely)*100 > plan.Limits.ErrorPercent {
+			f.Verdict = Fail
+		}
+		f.Text = fmt.Sprintf("%s failed, limit %v %%: %s", share(failed, sent), plan.Limits.ErrorPercent, probed.Example)
 	case probed.Unsent > probed.Sent:
 		f.Text = fmt.Sprintf("%d of %d did not reach the load balancer: %s", probed.Unsent, probed.Sent+probed.Unsent, probed.Example)
 	default:
-		f.Verdict, f.Text = Pass, fmt.Sprintf("%s failed", share(float64(probed.Failed), float64(probed.Sent)))
+		f.Verdict, f.Text = Pass, fmt.Sprintf("%s failed", share(failed, sent))
 	}
 	return f
 }
 
 // errorRate judges counted requests against the limit. Between a proven failure and a rate within the limit lies unknown: a
-// rate that is over the limit in too few samples to tell.
-func errorRate(plan Plan, failed, total float64) (v Verdict, sure bool) {
+// rate that is over the limit in too few samples to tell. It is gross when it is proven to be ten times the limit (or half way
+// to all, where the limit is high): a moment's fault within a minute does not reach that, so nothing needs to be awaited.
+func errorRate(plan Plan, failed, total float64) (v Verdict, gross bool) {
 	limit := plan.Limits.ErrorPercent / 100
 	switch {
-	case total > 0 && atLeast(failed, total, certain) > limit:
+	case total > 0 && atLeast(failed, total, certain) > min(10*limit, (1+limit)/2):
 		return Fail, true
 	case total > 0 && atLeast(failed, total, likely) > limit:
 		return Fail, false
@@ -162,7 +169,8 @@ func errorRate(plan Plan, failed, total float64) (v Verdict, sure bool) {
 }
 
 // judgeMetrics judges all complete periods of a step together and the newest by itself, so that neither a slow drip nor a
-// sudden break hides behind the other.
+// sudden break hides behind the other. A fault that is over does not fail a step that has recovered; it keeps it from
+// passing until the good minutes outweigh it.
 func judgeMetrics(plan Plan, metrics *Metrics, since, now time.Time) Finding {
 	f := Finding{Source: "metrics"}
 	if metrics == nil {
@@ -181,17 +189,18 @@ func judgeMetrics(plan Plan, metrics *Metrics, since, now time.Time) Finding {
 		all.Errors += p.Errors
 	}
 	late := now.Sub(newest.End) > Grace
-	whole, sureWhole := errorRate(plan, all.Errors, all.Requests)
-	last, sureLast := errorRate(plan, newest.Errors, newest.Requests)
 	limit := plan.Limits.ErrorPercent
+	whole, _ := errorRate(plan, all.Errors, all.Requests)
+	last, gross := errorRate(plan, newest.Errors, newest.Requests)
+	recovered := newest.Errors*100 <= limit*newest.Requests
 	slow := plan.Limits.LatencyMs > 0 && newest.Latency > time.Duration(plan.Limits.LatencyMs)*time.Millisecond
 	switch {
-	case whole == Fail && (sureWhole || !sureLast):
-		f.Verdict, f.certain = Fail, sureWhole
-		f.Text = fmt.Sprintf("%s failed since the step began, limit %v %%", share(all.Errors, all.Requests), limit)
 	case last == Fail:
-		f.Verdict, f.certain = Fail, sureLast
+		f.Verdict, f.certain = Fail, gross
 		f.Text = fmt.Sprintf("%s failed in the last minute, limit %v %%", share(newest.Errors, newest.Requests), limit)
+	case whole == Fail && !recovered:
+		f.Verdict = Fail
+		f.Text = fmt.Sprintf("%s failed since the step began, limit %v %%", share(all.Errors, all.Requests), limit)
 	case slow && newest.Requests >= float64(plan.Limits.MinimumSamples):
 		f.Verdict = Fail
 		f.Text = fmt.Sprintf("p%v latency %d ms, limit %d ms", plan.Limits.LatencyPercentile, newest.Latency.Milliseconds(), plan.Limits.LatencyMs)
@@ -200,7 +209,8 @@ func judgeMetrics(plan Plan, metrics *Metrics, since, now time.Time) Finding {
 		f.Text = fmt.Sprintf("the newest period ended %s ago", words(now.Sub(newest.End).Round(time.Second)))
 	case slow:
 		f.Text = fmt.Sprintf("p%v latency %d ms of only %.0f requests, limit %d ms", plan.Limits.LatencyPercentile, newest.Latency.Milliseconds(), newest.Requests, plan.Limits.LatencyMs)
-	case whole == Unknown:
+	case whole != Pass:
+		f.expected = f.expected || recovered && all.Requests >= float64(plan.Limits.MinimumSamples)
 		f.Text = fmt.Sprintf("%.0f of %.0f requests failed since the step began; a verdict needs %d requests and %v %% at most", all.Errors, all.Requests, plan.Limits.MinimumSamples, limit)
 	default:
 		f.Verdict, f.Text = Pass, fmt.Sprintf("%s failed since the step began", share(all.Errors, all.Requests))
@@ -236,7 +246,7 @@ func unwell(plan Plan, side *Side) (broken bool, why string) {
 	}
 	if side.Metrics != nil && len(side.Metrics.Periods) > 0 {
 		newest := side.Metrics.Periods[len(side.Metrics.Periods)-1]
-		if _, sure := errorRate(plan, newest.Errors, newest.Requests); sure {
+		if _, gross := errorRate(plan, newest.Errors, newest.Requests); gross {
 			return true, fmt.Sprintf("%s of its requests failed in the last minute", share(newest.Errors, newest.Requests))
 		}
 	}

@@ -40,15 +40,18 @@ func TestProbesAreJudgedByWhatTheyProve(t *testing.T) {
 		probed rollout.Probed
 		want   rollout.Verdict
 	}{
-		"all well":                     {rollout.Probed{Sent: 5}, rollout.Pass},
-		"all failed":                   {rollout.Probed{Sent: 5, Failed: 5}, rollout.Fail},
-		"one of five proves a bad one": {rollout.Probed{Sent: 5, Failed: 1}, rollout.Fail},
-		"one of twenty does":           {rollout.Probed{Sent: 20, Failed: 1}, rollout.Fail},
-		"one of thirty proves nothing": {rollout.Probed{Sent: 30, Failed: 1}, rollout.Pass},
-		"most did not get there":       {rollout.Probed{Sent: 2, Unsent: 3}, rollout.Unknown},
-		"half did not get there":       {rollout.Probed{Sent: 3, Unsent: 3}, rollout.Pass},
-		"none got there":               {rollout.Probed{Unsent: 5}, rollout.Unknown},
-		"few got there, and failed":    {rollout.Probed{Sent: 2, Failed: 2, Unsent: 3}, rollout.Fail},
+		"all well":                        {rollout.Probed{Sent: 5}, rollout.Pass},
+		"all failed":                      {rollout.Probed{Sent: 5, Failed: 5}, rollout.Fail},
+		"one of one":                      {rollout.Probed{Sent: 1, Failed: 1}, rollout.Fail},
+		"one of five may be chance":       {rollout.Probed{Sent: 5, Failed: 1}, rollout.Unknown},
+		"two of five are none":            {rollout.Probed{Sent: 5, Failed: 2}, rollout.Fail},
+		"two of three hundred may be":     {rollout.Probed{Sent: 300, Failed: 2}, rollout.Unknown},
+		"one of 199 is over the limit":    {rollout.Probed{Sent: 199, Failed: 1}, rollout.Unknown},
+		"one of two hundred is within it": {rollout.Probed{Sent: 200, Failed: 1}, rollout.Pass},
+		"most did not get there":          {rollout.Probed{Sent: 2, Unsent: 3}, rollout.Unknown},
+		"half did not get there":          {rollout.Probed{Sent: 3, Unsent: 3}, rollout.Pass},
+		"none got there":                  {rollout.Probed{Unsent: 5}, rollout.Unknown},
+		"few got there, and failed":       {rollout.Probed{Sent: 2, Failed: 2, Unsent: 3}, rollout.Fail},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := at(t, canary(t), rollout.Shifting, 10, 0)
@@ -95,7 +98,10 @@ func TestMetricsAreJudgedByWhatTheyProve(t *testing.T) {
 		"too few samples":                    {[]rollout.Counts{counts(49, 0)}, rollout.Unknown, "a verdict needs 50 requests"},
 		"just enough samples":                {[]rollout.Counts{counts(50, 0)}, rollout.Pass, ""},
 		"enough samples together":            {[]rollout.Counts{counts(25, 0), counts(25, 0)}, rollout.Pass, "0 of 50"},
-		"a slow drip":                        {[]rollout.Counts{counts(10000, 70), counts(10000, 70)}, rollout.Fail, "since the step began"},
+		"a slow drip":                        {[]rollout.Counts{counts(10000, 66), counts(10000, 66)}, rollout.Fail, "since the step began"},
+		"a fault that is over":               {[]rollout.Counts{counts(1000, 500), counts(1000, 5)}, rollout.Unknown, "505 of 2000"},
+		"a fault that is not quite over":     {[]rollout.Counts{counts(1000, 500), counts(1000, 6)}, rollout.Fail, "506 of 2000"},
+		"a fault that is outweighed":         {[]rollout.Counts{counts(1000, 500), counts(200000, 0)}, rollout.Pass, ""},
 		"a break in the last minute":         {[]rollout.Counts{counts(1e6, 0), counts(1000, 20)}, rollout.Fail, "in the last minute"},
 		"within the latency bound":           {[]rollout.Counts{slow(1000, 500)}, rollout.Pass, ""},
 		"over the latency bound":             {[]rollout.Counts{slow(1000, 501)}, rollout.Fail, "p95 latency 501 ms, limit 500 ms"},
@@ -111,6 +117,15 @@ func TestMetricsAreJudgedByWhatTheyProve(t *testing.T) {
 			assert.Contains(t, f.Text, test.says)
 		})
 	}
+	t.Run("a fault that is over is awaited, and nobody wonders", func(t *testing.T) {
+		s := at(t, canary(t), rollout.Shifting, 10, time.Hour)
+		s.seen.Green.Metrics = periods(s.seen.Now, counts(1000, 500), counts(1000, 5))
+		assert.Zero(t, s.decide().State.Unknowns)
+		s.seen.Green.Metrics = periods(s.seen.Now, counts(49, 0))
+		assert.Equal(t, 1, s.decide().State.Unknowns)
+		s.seen.Green.Metrics = periods(s.seen.Now, counts(1000, 6))
+		assert.Equal(t, 1, s.decide().State.Unknowns)
+	})
 	t.Run("no latency is judged where the plan bounds none", func(t *testing.T) {
 		s := at(t, canary(t), rollout.Shifting, 10, time.Hour)
 		s.plan.Limits.LatencyMs = 0
@@ -138,6 +153,22 @@ func TestMetricsAreJudgedByWhatTheyProve(t *testing.T) {
 		s.state.Judged = s.seen.Now.Add(time.Hour).Unix()
 		assert.Equal(t, s.state.Judged, s.decide().State.Judged)
 	})
+}
+
+func TestAGrossErrorRateNeedsNoSecondLook(t *testing.T) {
+	for _, test := range []struct {
+		percent          float64
+		requests, errors float64
+		gross            bool
+	}{
+		{0.5, 600, 600, true}, {0.5, 600, 60, true}, {0.5, 600, 30, false}, {0.5, 6000, 600, true}, {0.5, 5, 5, true}, {0.5, 5, 1, false},
+		{50, 1000, 1000, true}, {50, 1000, 740, false}, {50, 1000, 850, true}, {5, 1000, 450, false}, {5, 1000, 550, false}, {5, 1000, 620, true},
+	} {
+		s := at(t, canary(t), rollout.Shifting, 10, time.Minute)
+		s.plan.Limits.ErrorPercent = test.percent
+		s.seen.Green.Metrics = periods(s.seen.Now, rollout.Counts{Requests: test.requests, Errors: test.errors})
+		assert.Equal(t, test.gross, s.decide().State.Phase == rollout.Aborting, "%v of %v at a limit of %v %%", test.errors, test.requests, test.percent)
+	}
 }
 
 func TestAlarmsAreJudgedByName(t *testing.T) {

@@ -88,8 +88,9 @@ func run(pkg string, tests []string, known map[string]string, jobs int, only str
 				if err != nil {
 					failed = err
 				}
-				if done++; done%25 == 0 {
-					fmt.Fprintf(os.Stderr, "%d of %d\n", done, len(bugs))
+				done++
+				if f == survived || done%25 == 0 {
+					fmt.Fprintf(os.Stderr, "%d of %d: %s %s\n", done, len(bugs), f, b.what)
 				}
 				mu.Unlock()
 			}
@@ -162,7 +163,7 @@ func try(b *bug, dir string, tests []string) (fate, error) {
 	}
 	for _, pkg := range tests {
 		binary := filepath.Join(dir, "tests")
-		if out, err := exec.Command("go", "test", "-vet=off", "-overlay", overlay, "-c", "-o", binary, pkg).CombinedOutput(); err != nil {
+		if out, err := exec.Command("go", "test", "-vet=off", "-ldflags=-s -w", "-overlay", overlay, "-c", "-o", binary, pkg).CombinedOutput(); err != nil {
 			if bytes.Contains(out, []byte("mutant.go")) || bytes.Contains(out, []byte(filepath.Base(b.file)+":")) {
 				return invalid, nil
 			}
