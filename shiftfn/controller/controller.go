@@ -294,7 +294,7 @@ func answered(err error) error {
 func (c *Controller) again(ctx context.Context, run Run, do func() error) error {
 	for {
 		err := do()
-		if err == nil || c.Clock.Now().Add(soon+margin/2).After(run.End) {
+		if err == nil || errors.Is(err, errLost) || c.Clock.Now().Add(soon+margin/2).After(run.End) {
 			return err
 		}
 		c.Log.Warn("trying again", "error", err)

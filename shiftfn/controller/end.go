@@ -32,7 +32,9 @@ func (c *Controller) finish(ctx context.Context, h *hold, d rollout.Decision) er
 	}
 	c.record(h, d, message)
 	err := c.again(ctx, h.run, func() error {
-		switch {
+		switch err := h.mine(ctx, d.State); {
+		case err != nil:
+			return err
 		case h.lease.Job == "":
 			return nil
 		case d.Outcome == rollout.Promoted:
@@ -41,6 +43,10 @@ func (c *Controller) finish(ctx context.Context, h *hold, d rollout.Decision) er
 			return answered(c.Pipeline.Fail(ctx, h.lease.Job, message))
 		}
 	})
+	if errors.Is(err, errLost) {
+		c.Log.Info("superseded", "reason", err)
+		return nil
+	}
 	if err != nil {
 		return fmt.Errorf("the shift ended (%s), but the pipeline could not be told; the schedule tries again: %w", d.Headline(), err)
 	}
@@ -50,7 +56,16 @@ func (c *Controller) finish(ctx context.Context, h *hold, d rollout.Decision) er
 	if !h.taken {
 		return nil
 	}
-	return c.again(ctx, h.run, func() error { return c.Leases.Write(ctx, c.after(ctx, h, d, ended)) })
+	err = c.again(ctx, h.run, func() error {
+		if err := h.mine(ctx, d.State); err != nil {
+			return err
+		}
+		return c.Leases.Write(ctx, c.after(ctx, h, d, ended))
+	})
+	if errors.Is(err, errLost) {
+		return nil // the run that took over ends the same way
+	}
+	return err
 }
 
 // after is the lease that follows a shift.

@@ -93,6 +93,24 @@ func (h *hold) free(kept Lease, run int) bool {
 	return true
 }
 
+// errLost tells that another run has taken the lease over.
+var errLost = errors.New("another run of the controller has taken this shift over")
+
+// mine is nil while this run may speak for the shift, which takes long where the pipeline does not listen: the lease is
+// renewed meanwhile, and a run that lost it says nothing more. A run that never had it has nothing to lose.
+func (h *hold) mine(ctx context.Context, state rollout.State) error {
+	if !h.taken {
+		return nil
+	}
+	switch h.own(ctx, &state) {
+	case rollout.LeaseMine:
+		return nil
+	case rollout.LeaseLost:
+		return errLost
+	}
+	return errors.New("the lease could not be read")
+}
+
 // save writes the state into the lease before the world is changed, so that a run that is cut off is continued from there.
 // What cannot be saved is not lost: the state before it, and the world, are enough to go on.
 func (h *hold) save(ctx context.Context, state rollout.State) {
