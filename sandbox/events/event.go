@@ -141,7 +141,7 @@ func (s *Service) publish(b *bus, e Event) {
 func (s *Service) send(r *rule, event []byte) {
 	for _, id := range slices.Sorted(maps.Keys(r.targets)) {
 		t := r.targets[id]
-		payload, arn := input(t, event), aws.ToString(t.Arn)
+		payload, arn := s.input(r, t, event), aws.ToString(t.Arn)
 		s.running.Add(1)
 		go func() {
 			defer s.running.Done()
@@ -157,18 +157,24 @@ func (s *Service) send(r *rule, event []byte) {
 // path is the part of JSONPath that InputPath may use here: names below each other.
 var path = regexp.MustCompile(`^\$(\.[A-Za-z0-9_-]+)*$`)
 
-// input is what a target is given: its constant input, the part of the event that its path names, or the event.
-func input(t types.Target, event []byte) []byte {
-	if t.Input != nil {
+// input is what a target is given: its constant input, the part of the event that its path names, what its transformer makes of
+// the event, or the event.
+func (s *Service) input(r *rule, t types.Target, event []byte) []byte {
+	switch {
+	case t.Input != nil:
 		return []byte(*t.Input)
-	}
-	names := strings.Split(aws.ToString(t.InputPath), ".")
-	for _, name := range names[1:] {
-		var object map[string]json.RawMessage
-		if json.Unmarshal(event, &object) != nil || object[name] == nil {
-			return []byte("null") // the event has no such part
+	case t.InputTransformer != nil:
+		read, err := readTemplate(t.InputTransformer)
+		if err != nil {
+			return event // it was read when it was put
 		}
-		event = object[name]
+		return read.transform(r, event, s.Clock.Now())
+	case t.InputPath != nil:
+		if part := lookUp(event, *t.InputPath); part != nil {
+			return part
+		}
+		return []byte("null") // the event has no such part
+	default:
+		return event
 	}
-	return event
 }

@@ -115,7 +115,11 @@ type declaredTarget struct {
 	RoleARN      *string `json:"roleArn"`
 	Input        *string `json:"input"`
 	InputPath    *string `json:"inputPath"`
-	ForceDestroy bool    `json:"forceDestroy"`
+	Transformer  *struct {
+		Paths    map[string]string `json:"inputPaths"`
+		Template *string           `json:"inputTemplate"`
+	} `json:"inputTransformer"`
+	ForceDestroy bool `json:"forceDestroy"`
 	Retry        *struct {
 		Age      *int32 `json:"maximumEventAgeInSeconds"`
 		Attempts *int32 `json:"maximumRetryAttempts"`
@@ -128,6 +132,9 @@ func (p targetProvider) Create(ctx context.Context, r graph.Resource) error {
 		return err
 	}
 	t := types.Target{Id: &d.ID, Arn: d.ARN, RoleArn: d.RoleARN, Input: d.Input, InputPath: d.InputPath}
+	if d.Transformer != nil {
+		t.InputTransformer = &types.InputTransformer{InputPathsMap: d.Transformer.Paths, InputTemplate: d.Transformer.Template}
+	}
 	if d.Retry != nil {
 		t.RetryPolicy = &types.RetryPolicy{MaximumEventAgeInSeconds: d.Retry.Age, MaximumRetryAttempts: d.Retry.Attempts}
 	}

@@ -197,7 +197,7 @@ const mostTargets = 5
 
 // PutTargets adds targets to a rule or changes those of the same identifier.
 func (s *Service) PutTargets(_ context.Context, in *eventbridge.PutTargetsInput, _ ...func(*eventbridge.Options)) (*eventbridge.PutTargetsOutput, error) {
-	imitated := []string{"Rule", "EventBusName", "Targets.Id", "Targets.Arn", "Targets.Input", "Targets.InputPath", "Targets.RoleArn",
+	imitated := []string{"Rule", "EventBusName", "Targets.Id", "Targets.Arn", "Targets.Input", "Targets.InputPath", "Targets.InputTransformer", "Targets.RoleArn",
 		"Targets.RetryPolicy.MaximumRetryAttempts", "Targets.RetryPolicy.MaximumEventAgeInSeconds"}
 	if refusal := fidelity.Refusal(in, imitated...); refusal != "" {
 		return nil, invalid("%s", refusal)
@@ -215,12 +215,17 @@ func (s *Service) PutTargets(_ context.Context, in *eventbridge.PutTargetsInput,
 			return nil, invalid("target id %q: 1 to 64 letters, digits and . - _ are allowed", aws.ToString(t.Id))
 		case !strings.HasPrefix(aws.ToString(t.Arn), "arn:"):
 			return nil, invalid("Parameter %s is not valid. Reason: Provided Arn is not in correct format.", aws.ToString(t.Arn))
-		case t.Input != nil && t.InputPath != nil:
+		case t.Input != nil && (t.InputPath != nil || t.InputTransformer != nil), t.InputPath != nil && t.InputTransformer != nil:
 			return nil, invalid("Only one of Input, InputPath, or InputTransformer must be provided for target %s.", *t.Id)
 		case t.Input != nil && !json.Valid([]byte(*t.Input)):
 			return nil, invalid("JSON text in Input of target %s is not valid.", *t.Id)
 		case t.InputPath != nil && !path.MatchString(*t.InputPath):
 			return nil, invalid("InputPath %s of target %s: the sandbox imitates paths such as $.detail.state", *t.InputPath, *t.Id)
+		}
+		if t.InputTransformer != nil {
+			if _, err := readTemplate(t.InputTransformer); err != nil {
+				return nil, invalid("Invalid InputTransformer for target %s: %v", *t.Id, err)
+			}
 		}
 		next[*t.Id] = t
 	}
