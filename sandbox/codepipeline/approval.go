@@ -9,6 +9,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/codepipeline"
 	"github.com/aws/aws-sdk-go-v2/service/codepipeline/types"
 	"github.com/google/uuid"
+
+	"github.com/penguinshop/delivery/sandbox/sns"
 )
 
 // approval is one question to a person, open until it is answered or its action ends.
@@ -35,6 +37,11 @@ func (m approvalAction) run(ctx context.Context, r *actionRun) (outcome, error) 
 	s.tellAction(r.record, "approval", "waits for an approval", map[string]any{
 		"customData": r.configuration["CustomData"], "url": r.configuration["ExternalEntityLink"]})
 	s.mu.Unlock()
+	if topic := r.configuration["NotificationArn"]; topic != "" && s.config.Topics != nil {
+		if err := s.config.Topics.Publish(topic, sns.Message{Subject: "APPROVAL NEEDED: " + r.execution.declared.Name, Text: r.configuration["CustomData"]}); err != nil {
+			return outcome{}, &failure{"ConfigurationError", "telling " + topic + ": " + err.Error()}
+		}
+	}
 	defer func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()

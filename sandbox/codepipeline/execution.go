@@ -101,6 +101,7 @@ func (s *Service) begin(p *pipeline, e *execution, from int) *execution {
 	if old := len(p.executions) - keptArtifacts; old > 0 && p.executions[old-1].ended() {
 		_ = os.RemoveAll(filepath.Join(s.config.Folder, p.executions[old-1].id)) // Close removes what stays
 	}
+	s.emit(e, "STARTED")
 	s.tell(e, "execution", "", string(e.status), "begins ("+aws.ToString(e.trigger.TriggerDetail)+")", nil)
 	s.launch(e, from, types.StageRetryModeAllActions)
 	return e
@@ -163,12 +164,27 @@ func (s *Service) finish(e *execution, standing string, status types.PipelineExe
 		e.status = status
 	}
 	e.updated = s.config.Clock.Now()
+	s.emit(e, strings.ToUpper(string(e.status)))
 	text := strings.ToLower(string(e.status))
 	if e.summary != "" {
 		text += ": " + e.summary
 	}
 	s.tell(e, "execution", "", string(e.status), text, map[string]any{"seconds": e.updated.Sub(e.started).Seconds()})
 	close(e.done)
+}
+
+// emit puts the event of an execution's change of state; the caller holds the mutex.
+// https://docs.aws.amazon.com/codepipeline/latest/userguide/detect-state-changes-cloudwatch-events.html
+func (s *Service) emit(e *execution, state string) {
+	if s.config.Events == nil {
+		return
+	}
+	err := s.config.Events.Emit("aws.codepipeline", "CodePipeline Pipeline Execution State Change", []string{e.declared.ARN}, map[string]any{
+		"pipeline": e.declared.Name, "execution-id": e.id, "state": state, "version": e.version, "start-time": e.started.UTC().Format(time.RFC3339),
+	})
+	if err != nil {
+		s.tell(e, "note", "", string(e.status), "puts no event: "+err.Error(), nil)
+	}
 }
 
 // runStage runs the stage's actions, and runs them once more where the stage declares a retry.

@@ -19,6 +19,7 @@ import (
 	"github.com/penguinshop/delivery/sandbox/clock"
 	"github.com/penguinshop/delivery/sandbox/graph"
 	"github.com/penguinshop/delivery/sandbox/journal"
+	"github.com/penguinshop/delivery/sandbox/sns"
 )
 
 // Config is what the service works with.
@@ -35,6 +36,19 @@ type Config struct {
 	Builds     Builds
 	Functions  Functions
 	Services   Services
+	// Events are told of each execution's beginning and end, and Topics of the approvals that name one. Both may be nil.
+	Events Events
+	Topics Topics
+}
+
+// Events is the part of EventBridge that CodePipeline puts its events in.
+type Events interface {
+	Emit(source, detailType string, resources []string, detail any) error
+}
+
+// Topics is the part of SNS that approvals publish to.
+type Topics interface {
+	Publish(topicARN string, m sns.Message) error
 }
 
 // Service holds the declared pipelines, their executions and the jobs that are open.

@@ -32,6 +32,7 @@ import (
 	"github.com/penguinshop/delivery/sandbox/logs"
 	"github.com/penguinshop/delivery/sandbox/scheduler"
 	"github.com/penguinshop/delivery/sandbox/scratch"
+	"github.com/penguinshop/delivery/sandbox/sns"
 	"github.com/penguinshop/delivery/sandbox/ssm"
 	"github.com/penguinshop/delivery/sandbox/tagging"
 	"github.com/penguinshop/delivery/sandbox/target"
@@ -76,6 +77,7 @@ func (w *World) raise(ctx context.Context, o Options, graphs []*graph.Graph) err
 	w.Logs = logs.New(logs.Options{Region: w.Region, Account: account, Clock: w.Clock})
 	w.Parameters = ssm.New(ssm.Options{Region: w.Region, Account: account, Clock: w.Clock})
 	w.Tagging = tagging.New()
+	w.Topics = sns.New(w.Journal)
 	w.Events = events.New(events.Options{Region: w.Region, Account: account, Clock: w.Clock, Journal: w.Journal, Invoke: w.invoke("events.amazonaws.com")})
 	w.onClose("EventBridge", w.Events.Close)
 	w.CloudWatch = cloudwatch.New(cloudwatch.Options{Region: w.Region, Account: account, Clock: w.Clock, Journal: w.Journal,
@@ -105,14 +107,14 @@ func (w *World) raise(ctx context.Context, o Options, graphs []*graph.Graph) err
 		}})
 	w.Pipelines = codepipeline.New(codepipeline.Config{Clock: w.Clock, Journal: w.Journal, Region: w.Region, Account: account,
 		Folder: filepath.Join(folder.Path, "artifacts"), Repository: w.Repository, Builds: w.Builds, Functions: w.Functions,
-		Services: deployments{w.ECS, w.ECR}})
+		Services: deployments{w.ECS, w.ECR}, Events: w.Events, Topics: w.Topics})
 	w.onClose("CodePipeline", w.Pipelines.Close)
 
 	w.engine.providers = map[string]graph.Provider{}
 	for _, of := range []interface {
 		Providers() map[string]graph.Provider
 	}{
-		w.ELB, w.ECS, w.ECR, w.Scaling, w.CloudWatch, w.Logs, w.Parameters, w.Scheduler, w.Events, w.Builds, w.Functions, w.Pipelines,
+		w.ELB, w.ECS, w.ECR, w.Scaling, w.CloudWatch, w.Logs, w.Parameters, w.Scheduler, w.Events, w.Topics, w.Builds, w.Functions, w.Pipelines,
 	} {
 		maps.Copy(w.engine.providers, of.Providers())
 	}
@@ -174,13 +176,15 @@ func (w *World) functionLog(group, stream, line string) {
 	}
 }
 
-// alarm tells EventBridge of an alarm's change of state, and calls the functions that the alarm names. Topics are told
-// nothing: who would read them sees the journal.
+// alarm tells EventBridge of an alarm's change of state, and the functions and topics that the alarm names.
 func (w *World) alarm(c cloudwatch.AlarmStateChange) {
 	err := w.Events.Emit("aws.cloudwatch", "CloudWatch Alarm State Change", []string{c.ARN}, c.Detail())
 	for _, action := range c.Actions {
 		if strings.Contains(action, ":lambda:") {
 			err = errors.Join(err, w.Functions.InvokeFor(context.Background(), "lambda.alarms.cloudwatch.amazonaws.com", c.ARN, action, c.LambdaEvent()))
+		}
+		if strings.Contains(action, ":sns:") {
+			err = errors.Join(err, w.Topics.Publish(action, sns.Message{Subject: fmt.Sprintf("%s: %q", c.State.Value, c.Name), Text: c.State.Reason}))
 		}
 	}
 	if err != nil {
@@ -188,10 +192,13 @@ func (w *World) alarm(c cloudwatch.AlarmStateChange) {
 	}
 }
 
-// invoke hands payloads to functions by their ARN; principal is the service that needs the function's permission, empty for
+// invoke hands payloads to functions and topics by their ARN; principal is the service that needs the function's permission, empty for
 // one that comes with a role.
 func (w *World) invoke(principal string) target.Invoke {
 	return func(ctx context.Context, source, arn string, payload []byte) error {
+		if strings.Contains(arn, ":sns:") {
+			return w.Topics.Publish(arn, sns.Message{Text: string(payload)})
+		}
 		if !strings.Contains(arn, ":lambda:") {
 			return fmt.Errorf("%w: %s", target.ErrNotFound, arn)
 		}

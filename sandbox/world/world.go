@@ -30,6 +30,7 @@ import (
 	"github.com/penguinshop/delivery/sandbox/lambda"
 	"github.com/penguinshop/delivery/sandbox/logs"
 	"github.com/penguinshop/delivery/sandbox/scheduler"
+	"github.com/penguinshop/delivery/sandbox/sns"
 	"github.com/penguinshop/delivery/sandbox/source"
 	"github.com/penguinshop/delivery/sandbox/ssm"
 	"github.com/penguinshop/delivery/sandbox/tagging"
@@ -75,6 +76,7 @@ type World struct {
 	Parameters *ssm.Service
 	Scheduler  *scheduler.Service
 	Events     *events.Service
+	Topics     *sns.Service
 	Builds     *codebuild.Service
 	Functions  *lambda.Service
 	Pipelines  *codepipeline.Service
