@@ -75,14 +75,16 @@ func (w *World) metrics(ctx context.Context, since time.Time) (blue, green *roll
 			second := at.Unix()
 			requests := values[id(c, "requests")][second]
 			failed := values[id(c, "connections")][second]
-			if requests == 0 && failed == 0 {
+			errors := values[id(c, "errors")][second] + failed
+			if requests == 0 && errors == 0 {
 				continue
 			}
 			m.Periods = append(m.Periods, rollout.Counts{
 				End: at.Add(rollout.Period),
-				// A request whose connection failed was not counted as one that reached a target.
-				Requests: requests + failed,
-				Errors:   values[id(c, "errors")][second] + failed,
+				// RequestCount holds every request for which a target was chosen, also where the connection to it failed
+				// (ELB's user guide, «CloudWatch metrics»). Its values may arrive later than the failures' do.
+				Requests: max(requests, errors),
+				Errors:   errors,
 				Latency:  time.Duration(values[id(c, "latency")][second] * float64(time.Second)),
 			})
 		}
