@@ -29,7 +29,7 @@ type Load struct {
 // StartLoad begins rate requests a second to each environment; observe, where given, sees each answer.
 func (w *World) StartLoad(rate int, observe func(environment string, a load.Answer)) *Load {
 	l := &Load{world: w, streams: map[string]*load.Load{}}
-	client := w.client()
+	client := w.ELB.Client()
 	client.Timeout = patience
 	for _, e := range w.Environments {
 		o := load.Options{URL: e.URL, Paths: paths, Rate: rate, Client: client}

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -79,31 +78,6 @@ func (w *World) address(e Environment) (string, error) {
 		return "", fmt.Errorf("environment %s: its URL is %s, but its load balancer has no listener on port %d", e.Name, e.URL, port)
 	}
 	return at.Scheme + "://" + local, nil
-}
-
-// client reaches the load balancers by their own names and the environments by the domains of their URLs, and nothing else.
-func (w *World) client() *http.Client {
-	client := w.ELB.Client()
-	transport := client.Transport.(*http.Transport)
-	dial := transport.DialContext
-	transport.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
-		host, port, err := net.SplitHostPort(address)
-		if err != nil {
-			return nil, err
-		}
-		for _, e := range w.Environments {
-			if at, err := url.Parse(e.URL); err != nil || !strings.EqualFold(at.Hostname(), host) {
-				continue
-			}
-			described, err := w.ELB.DescribeLoadBalancers(ctx, &elasticloadbalancingv2.DescribeLoadBalancersInput{LoadBalancerArns: []string{e.LoadBalancerARN}})
-			if err != nil {
-				return nil, fmt.Errorf("reaching environment %s: %w", e.Name, err)
-			}
-			address = net.JoinHostPort(*described.LoadBalancers[0].DNSName, port)
-		}
-		return dial(ctx, network, address)
-	}
-	return client
 }
 
 // Local puts the addresses on this machine in the place of the environments' URLs.

@@ -88,7 +88,7 @@ func (w *World) raise(ctx context.Context, o Options, graphs []*graph.Graph) err
 		return err
 	}
 	w.onClose("the load balancers", w.ELB.Close)
-	w.Client = w.client()
+	w.Client = w.ELB.Client()
 	w.ECS = ecs.New(ecs.Options{Region: w.Region, Account: account, Clock: w.Clock, Journal: w.Journal, Engine: engine,
 		Images: (&images{registry: w.ECR, note: w.note}).find, TargetGroups: w.ELB, Parameters: w.Parameters, Logs: w.Logs})
 	w.onClose("ECS", w.ECS.Close)
