@@ -104,10 +104,11 @@ func (s *Service) complete(sv *replicaService) {
 	}
 }
 
+// describe tells of a deployment. What changes later is copied: the caller reads it without the lock.
 func (d *deployment) describe(sv *replicaService) types.Deployment {
 	described := types.Deployment{
-		Id: &d.id, Status: new("ACTIVE"), TaskDefinition: d.definition.TaskDefinitionArn, CreatedAt: &d.created, UpdatedAt: &d.updated,
-		FailedTasks: d.failed, RolloutState: d.state, RolloutStateReason: &d.reason, LaunchType: d.settings.launchType,
+		Id: &d.id, Status: new("ACTIVE"), TaskDefinition: d.definition.TaskDefinitionArn, CreatedAt: &d.created, UpdatedAt: new(d.updated),
+		FailedTasks: d.failed, RolloutState: d.state, RolloutStateReason: new(d.reason), LaunchType: d.settings.launchType,
 		CapacityProviderStrategy: d.settings.strategy, NetworkConfiguration: d.settings.network, PlatformVersion: d.settings.platformVersion,
 		PlatformFamily: new("Linux"),
 	}

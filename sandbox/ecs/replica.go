@@ -117,7 +117,7 @@ func (s *Service) tell(sv *replicaService, kind string, fields map[string]any, f
 
 func (sv *replicaService) describe() types.Service {
 	d := types.Service{
-		ServiceName: &sv.name, ServiceArn: &sv.arn, ClusterArn: &sv.cluster.arn, Status: &sv.status, CreatedAt: &sv.created, Tags: sv.tags,
+		ServiceName: &sv.name, ServiceArn: &sv.arn, ClusterArn: &sv.cluster.arn, Status: new(sv.status), CreatedAt: &sv.created, Tags: sv.tags,
 		DesiredCount: sv.desired, Events: append([]types.ServiceEvent(nil), sv.events...), SchedulingStrategy: types.SchedulingStrategyReplica,
 		TaskDefinition: sv.primary().definition.TaskDefinitionArn, LoadBalancers: sv.settings.loadBalancers,
 		NetworkConfiguration: sv.settings.network, HealthCheckGracePeriodSeconds: sv.settings.gracePeriod, LaunchType: sv.settings.launchType,
