@@ -84,7 +84,7 @@ type Probes struct {
 	Count int `json:"count,omitempty" default:"20" example:"20"`
 	// WatchCount is the number of requests for each path at every tick (five seconds) while the candidate takes traffic:
 	// 1 to 100, default 10. They find in seconds what metrics tell after minutes.
-	WatchCount int `json:"watchCount,omitempty" default:"5" example:"5"`
+	WatchCount int `json:"watchCount,omitempty" default:"10" example:"10"`
 	// Paths are what is requested, each beginning with a slash; at most 20, default "/".
 	Paths []string `json:"paths,omitempty" default:"[\"/\"]" example:"[\"/\", \"/readyz\"]"`
 	// Status is the expected HTTP status: 200 to 599, default 200.
