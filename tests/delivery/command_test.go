@@ -72,7 +72,9 @@ func runs(t *testing.T) []string {
 	return ids
 }
 
-func home() string { return filepath.Join(os.TempDir(), "penguinshop-sandbox-"+strconv.Itoa(os.Getuid())) }
+func home() string {
+	return filepath.Join(os.TempDir(), "penguinshop-sandbox-"+strconv.Itoa(os.Getuid()))
+}
 
 func (p *process) Write(text []byte) (int, error) {
 	p.mu.Lock()
