@@ -545,7 +545,11 @@ func TestAnImageCanBePulledTaggedListedAndRemoved(t *testing.T) {
 		assert.Contains(t, label, "COMMIT=abc")
 		id := strings.TrimSpace(b.mustDocker(t, "image", "inspect", "--format", "{{.Id}}", other))
 		assert.Regexp(t, "[0-9a-f]{64}", id)
-		assert.Contains(t, b.mustDocker(t, "images"), b.registry+"/other")
+		// podman fails to list its images when another process removes one meanwhile.
+		require.Eventually(t, func() bool {
+			listed, err := b.docker(t, "images")
+			return err == nil && strings.Contains(listed, b.registry+"/other")
+		}, 30*time.Second, 200*time.Millisecond)
 		b.mustDocker(t, "rmi", other)
 		_, err := b.docker(t, "image", "inspect", other)
 		require.Error(t, err)

@@ -22,9 +22,6 @@ const npmConfigFolder = "/usr/local/etc"
 // not among them.
 var npmSettings = []string{"registry", "proxy", "https-proxy", "noproxy", "strict-ssl"}
 
-// npmDefaults are the settings that need no saying.
-var npmDefaults = []string{"registry=https://registry.npmjs.org/", "strict-ssl=true"}
-
 // npmFolder makes the folder that is mounted over npmConfigFolder: this machine's npm settings and, where it trusts a
 // certificate authority of its own, that one.
 func (e *cli) npmFolder() (string, error) {
@@ -48,7 +45,7 @@ func (e *cli) npmFolder() (string, error) {
 			line = strings.TrimSpace(line)
 			name, value, _ := strings.Cut(line, "=")
 			switch {
-			case value == "" || value == "null" || value == "undefined" || slices.Contains(npmDefaults, line):
+			case value == "" || value == "null" || value == "undefined":
 			case name == "cafile":
 				authority = value
 			default:

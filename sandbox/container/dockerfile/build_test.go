@@ -81,7 +81,7 @@ func config(t *testing.T, image v1.Image) v1.Config {
 const shop = `
 ARG BASE=node:24
 FROM $BASE AS tools
-WORKDIR /work
+WORKDIR /made
 COPY make.js .
 ARG SIZE=small
 ENV WORD=made-$SIZE
@@ -89,7 +89,7 @@ RUN node make.js && node make.js second
 FROM ${BASE}
 ENV A=1 B="two words" NODE_VERSION=25
 WORKDIR /app
-COPY --from=tools --chown=1000:1000 /work/out ./out
+COPY --from=tools --chown=1000:1000 /made/out ./out
 COPY index.js package*.json ./
 COPY public ./public
 USER 1000:1000
@@ -189,7 +189,7 @@ func TestATargetStopsTheBuildAtItsStage(t *testing.T) {
 	b.Target = "tools"
 	image, err := b.Run(t.Context())
 	require.NoError(t, err)
-	assert.Contains(t, laidOut(t, image), "work/out/first")
+	assert.Contains(t, laidOut(t, image), "made/out/first")
 	b.Target = "nothing"
 	_, err = b.Run(t.Context())
 	require.EqualError(t, err, `Dockerfile: it has no stage "nothing"`)
@@ -205,7 +205,7 @@ RUN echo hello > /etc/motd
 RUN npm install -g pm2
 RUN npm --prefix=/opt ci
 RUN node ../../outside.js
-RUN --mount=type=cache,target=/root/.npm npm ci
+RUN --mount=type=cache,target=/var/cache/npm npm ci
 RUN <<EOF
 npm ci
 EOF
