@@ -84,7 +84,10 @@ func open(t *testing.T, s *stage) *browser {
 	}))
 	_, err := chromedp.Call(bounded, log.Enable, cdp.Empty{})
 	require.NoError(t, err)
-	b.run(t, chromedp.Navigate(server.URL), chromedp.WaitVisible(chromedp.CSS("#cards article")))
+	b.run(t, chromedp.Navigate(server.URL), chromedp.WaitVisible(chromedp.CSS("#cards article")),
+		// What a click is aimed at must not move any more: the first state, its approval, its charts and the font are there.
+		chromedp.Poll[chromedp.Void](`document.querySelectorAll('.charts canvas').length >= 4 &&
+			!document.getElementById('approvals').hidden && document.querySelector('#events li') !== null`))
 	return b
 }
 
