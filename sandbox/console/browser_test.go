@@ -187,6 +187,19 @@ func TestTheRollbackButtonAsksAndThenRollsBack(t *testing.T) {
 	b.clean(t)
 }
 
+func TestAnAnswerGivenFasterThanTheBrowserTellsTheLastOneStillCounts(t *testing.T) {
+	s := newStage(t)
+	b := open(t, s)
+	// All in one task of the page: the first question's close event comes only after the second question stands.
+	b.run(t, chromedp.Poll[chromedp.Void](`(() => {
+			const button = document.querySelector('#cards article nav button');
+			button.click(); document.getElementById('confirm').close('no'); button.click();
+			return true;
+		})()`),
+		chromedp.Click(chromedp.CSS(`#confirm-yes`)), chromedp.WaitVisible(chromedp.CSS("#notice")))
+	assert.Equal(t, []string{"dev"}, s.rolled)
+}
+
 func TestAnActionsLogOpens(t *testing.T) {
 	b := open(t, newStage(t))
 	b.run(t, chromedp.Click(chromedp.CSS(`#stages button[aria-label="log of dev shift"]`)), chromedp.WaitVisible(chromedp.CSS("#log")),

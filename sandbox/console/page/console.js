@@ -44,16 +44,20 @@ async function post(path, body) {
   return false;
 }
 
-// confirmed asks before something moves traffic; the harmless answer has the focus.
+// confirmed asks before something moves traffic; the harmless answer has the focus. An answer counts for its own question
+// alone: the event that tells of it may come when the next question stands already.
+let answer = () => {};
 function confirmed(title, text, yes) {
+  answer(false);
   const dialog = $('confirm');
   say($('confirm-title'), title);
   say($('confirm-text'), text);
   say($('confirm-yes'), yes);
   dialog.returnValue = 'no';
   dialog.showModal();
-  return new Promise((resolve) => dialog.addEventListener('close', () => resolve(dialog.returnValue === 'yes'), { once: true }));
+  return new Promise((resolve) => { answer = resolve; });
 }
+$('confirm').addEventListener('close', () => { if (!$('confirm').open) answer($('confirm').returnValue === 'yes'); });
 
 async function showLog(stage, action) {
   say($('log-title'), `${stage} / ${action}`);
