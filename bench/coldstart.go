@@ -16,10 +16,10 @@ import (
 const starts = 9
 
 // Function measures the Lambda function: its zip as AWS gets it, and, built for this machine, its way to the first answered
-// job beside the same calls by Python with boto3. dir is a folder of the module.
-func Function(ctx context.Context, dir string, progress func(string)) ([]Figure, error) {
-	progress("function: building")
-	zip, err := bundle.Zip(ctx, dir)
+// job beside the same calls by Python with boto3.
+func Function(ctx context.Context, s Settings, progress func(string)) ([]Figure, error) {
+	progress("building")
+	zip, err := bundle.Zip(ctx, s.Dir)
 	if err != nil {
 		return nil, err
 	}
@@ -33,10 +33,10 @@ func Function(ctx context.Context, dir string, progress func(string)) ([]Figure,
 	}
 	defer os.RemoveAll(work)
 	binary := filepath.Join(work, "bootstrap")
-	if err := bundle.Build(ctx, dir, binary); err != nil {
+	if err := bundle.Build(ctx, s.Dir, binary); err != nil {
 		return nil, err
 	}
-	progress(fmt.Sprintf("function: %d cold starts", starts))
+	progress(fmt.Sprintf("%d cold starts", starts))
 	start, memory, err := several(func() (function.Start, error) { return function.Binary(ctx, binary) })
 	if err != nil {
 		return nil, err
@@ -46,12 +46,11 @@ func Function(ctx context.Context, dir string, progress func(string)) ([]Figure,
 		Figure{Name: "function/peakMemory", Value: memory, Unit: "MB"}.AtMost(48),
 		Figure{Name: "function/zip", Value: float64(info.Size()) / 1e6, Unit: "MB"}.AtMost(5),
 	}
-	progress(fmt.Sprintf("function: %d cold starts of the same calls by Python", starts))
+	progress(fmt.Sprintf("%d cold starts of the same calls by Python", starts))
 	python, pythonMemory, err := several(func() (function.Start, error) { return function.Python(ctx) })
 	switch {
 	case errors.Is(err, function.ErrNoPython):
-		progress("function: " + err.Error())
-		return figures, nil
+		return figures, &Absent{"python3 with boto3 is not here, so there is nothing to compare the function with", "pip install boto3"}
 	case err != nil:
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"context"
 	"fmt"
 	"testing"
 	"time"
@@ -9,7 +10,7 @@ import (
 )
 
 // Decision measures one tick's decision on a candidate that takes traffic and passes, with ten minutes of metrics.
-func Decision() ([]Figure, error) {
+func Decision(_ context.Context, _ Settings, progress func(string)) ([]Figure, error) {
 	plan, problems := rollout.Policy{Limits: rollout.Limits{LatencyMs: 500}, Alarms: []string{"checkout-errors"}}.Plan()
 	if len(problems) > 0 {
 		return nil, fmt.Errorf("the benchmark's policy: %v", problems)
@@ -33,6 +34,7 @@ func Decision() ([]Figure, error) {
 	if d := rollout.Decide(plan, state, &o); d.Outcome != "" || rollout.Overall(d.Findings) != rollout.Pass {
 		return nil, fmt.Errorf("the benchmark's tick does not pass: %s", d.Reason)
 	}
+	progress("one tick")
 	result := testing.Benchmark(func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {

@@ -25,15 +25,40 @@ type Figure struct {
 	Goal *Goal `json:"-"`
 }
 
-// Goal is the highest value that is good enough.
-type Goal struct{ AtMost float64 }
+// Goal is a bound within which a value is good enough.
+type Goal struct {
+	Bound float64
+	// Least is true where the bound is the lowest good value; otherwise it is the highest.
+	Least bool
+}
+
+func (g Goal) String() string {
+	if g.Least {
+		return "≥ " + number(g.Bound)
+	}
+	return "≤ " + number(g.Bound)
+}
 
 // Met tells whether the value reaches its goal; a figure without one does.
-func (f Figure) Met() bool { return f.Goal == nil || f.Value <= f.Goal.AtMost }
+func (f Figure) Met() bool {
+	switch {
+	case f.Goal == nil:
+		return true
+	case f.Goal.Least:
+		return f.Value >= f.Goal.Bound
+	}
+	return f.Value <= f.Goal.Bound
+}
 
-// AtMost is the figure with a goal.
+// AtMost is the figure with a goal that it must not exceed.
 func (f Figure) AtMost(value float64) Figure {
-	f.Goal = &Goal{AtMost: value}
+	f.Goal = &Goal{Bound: value}
+	return f
+}
+
+// AtLeast is the figure with a goal that it must reach.
+func (f Figure) AtLeast(value float64) Figure {
+	f.Goal = &Goal{Bound: value, Least: true}
 	return f
 }
 
@@ -74,7 +99,7 @@ func WriteTable(out io.Writer, figures []Figure) {
 	for _, f := range figures {
 		goal, met := "", ""
 		if f.Goal != nil {
-			goal, met = "≤ "+number(f.Goal.AtMost), "met"
+			goal, met = f.Goal.String(), "met"
 		}
 		if !f.Met() {
 			met = "MISSED"

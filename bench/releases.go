@@ -9,15 +9,15 @@ import (
 )
 
 // Releases offers the same simulated releases to this controller's presets and to its peers (issue 3).
-func Releases(ctx context.Context, releases int, seed uint64, progress func(string)) ([]Figure, error) {
+func Releases(ctx context.Context, s Settings, progress func(string)) ([]Figure, error) {
 	policies, err := simulation.Policies()
 	if err != nil {
 		return nil, err
 	}
 	var outcomes []simulation.Outcome
 	for _, p := range policies {
-		progress(fmt.Sprintf("simulation: %d releases, seed %d, under %s", releases, seed, p.Name))
-		o, err := simulation.Run(ctx, p, releases, seed)
+		progress(fmt.Sprintf("%d releases, seed %d, under %s", s.Releases, s.Seed, p.Name))
+		o, err := simulation.Run(ctx, p, s.Releases, s.Seed)
 		if err != nil {
 			return nil, err
 		}

@@ -22,7 +22,7 @@ import (
 var python string
 
 // ErrNoPython says that there is nothing to compare with.
-var ErrNoPython = errors.New("python3 with boto3 is not here, so there is nothing to compare with: pip install boto3")
+var ErrNoPython = errors.New("python3 with boto3 is not here")
 
 // Start is what a program needed from its process's start to the end of its first job.
 type Start struct {

@@ -29,89 +29,81 @@ func main() {
 	}
 }
 
-// flags are what the command line says.
-type flags struct {
-	dir, summary string
-	releases     int
-	seed         uint64
-}
-
-// section is one group of figures that are measured together.
-type section struct {
-	name    string
-	measure func(context.Context, flags, func(string)) ([]bench.Figure, error)
-}
-
-var sections = []section{
-	{"simulation", func(ctx context.Context, f flags, progress func(string)) ([]bench.Figure, error) {
-		return bench.Releases(ctx, f.releases, f.seed, progress)
-	}},
-	{"function", func(ctx context.Context, f flags, progress func(string)) ([]bench.Figure, error) {
-		return bench.Function(ctx, f.dir, progress)
-	}},
-	{"decision", func(_ context.Context, _ flags, progress func(string)) ([]bench.Figure, error) {
-		progress("decision: one tick")
-		return bench.Decision()
-	}},
-}
-
-func names() []string {
-	var all []string
-	for _, s := range sections {
-		all = append(all, s.name)
-	}
-	return all
-}
-
 func root() *cobra.Command {
-	var f flags
+	var (
+		s       bench.Settings
+		summary string
+	)
 	c := &cobra.Command{
-		Use:   "bench [section ...]",
+		Use:   "bench [part ...]",
 		Short: "Measure the project against its promises",
 		Long: "bench measures what the project promises in numbers, shows each figure beside its goal, and writes them to a file.\n" +
-			"A missed goal is shown, and is no error. The sections are " + strings.Join(names(), ", ") + "; without one, all run.",
+			"A missed goal is shown, and is no error. What this machine lacks is named, and the rest is measured.\n\n" +
+			"Parts, all of which run when none is named:\n" + abouts(),
 		Example:       "  bench --summary bench.json\n  bench simulation --releases 2000 --seed 7",
-		Args:          cobra.ArbitraryArgs,
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		RunE:          func(c *cobra.Command, wanted []string) error { return f.run(c, wanted) },
+		RunE: func(c *cobra.Command, wanted []string) error {
+			parts, err := chosen(wanted)
+			if s.Releases < 1 {
+				err = errors.Join(err, fmt.Errorf("--releases %d: a right value is 10000", s.Releases))
+			}
+			if err != nil {
+				return err
+			}
+			return run(c, parts, s, summary)
+		},
 	}
 	c.CompletionOptions.HiddenDefaultCmd = true
-	c.Flags().StringVar(&f.dir, "dir", ".", "the project's `folder`")
-	c.Flags().StringVar(&f.summary, "summary", "", "write the figures to this JSON `file`")
-	c.Flags().IntVar(&f.releases, "releases", 10_000, "how many releases each policy is offered")
-	c.Flags().Uint64Var(&f.seed, "seed", 1, "the seed that the releases are drawn from")
+	c.Flags().StringVar(&s.Dir, "dir", ".", "the project's `folder`")
+	c.Flags().StringVar(&summary, "summary", "", "write the figures to this JSON `file`")
+	c.Flags().IntVar(&s.Releases, "releases", 10_000, "how many releases each policy is offered")
+	c.Flags().Uint64Var(&s.Seed, "seed", 1, "the seed that the releases are drawn from")
 	return c
 }
 
-func (f flags) run(c *cobra.Command, wanted []string) error {
+func abouts() string {
+	var b strings.Builder
+	for _, p := range bench.Parts {
+		fmt.Fprintf(&b, "  %-12s%s\n", p.Name, p.About)
+	}
+	return strings.TrimRight(b.String(), "\n")
+}
+
+// chosen are the parts of these names, in their own order; all without names.
+func chosen(names []string) ([]bench.Part, error) {
+	if len(names) == 0 {
+		return bench.Parts, nil
+	}
+	var parts []bench.Part
+	var known []string
+	for _, p := range bench.Parts {
+		known = append(known, p.Name)
+		if slices.Contains(names, p.Name) {
+			parts = append(parts, p)
+		}
+	}
 	var problems []error
-	for _, name := range wanted {
-		if !slices.Contains(names(), name) {
-			problems = append(problems, fmt.Errorf("%q is no section; there are %s", name, strings.Join(names(), ", ")))
+	for _, name := range names {
+		if !slices.Contains(known, name) {
+			problems = append(problems, fmt.Errorf("%q is no part; there are %s", name, strings.Join(known, ", ")))
 		}
 	}
-	if f.releases < 1 {
-		problems = append(problems, fmt.Errorf("--releases %d: a right value is 10000", f.releases))
-	}
-	if len(problems) > 0 {
-		return errors.Join(problems...)
-	}
-	progress := func(line string) { fmt.Fprintln(c.ErrOrStderr(), line) }
-	figures := []bench.Figure{}
-	for _, s := range sections {
-		if len(wanted) > 0 && !slices.Contains(wanted, s.name) {
-			continue
-		}
-		more, err := s.measure(c.Context(), f, progress)
-		if err != nil {
-			return fmt.Errorf("%s: %w", s.name, err)
-		}
-		figures = append(figures, more...)
+	return parts, errors.Join(problems...)
+}
+
+// run shows and writes whatever could be measured, and returns what failed.
+func run(c *cobra.Command, parts []bench.Part, s bench.Settings, summary string) error {
+	figures, skipped, err := bench.Measure(c.Context(), parts, s, func(line string) { fmt.Fprintln(c.ErrOrStderr(), line) })
+	if c.Context().Err() != nil {
+		return err
 	}
 	bench.WriteTable(c.OutOrStdout(), figures)
-	if f.summary == "" {
-		return nil
+	for _, p := range skipped {
+		fmt.Fprintf(c.ErrOrStderr(), "bench: %s is not measured whole: %s\n", p.Part, p.Absent)
 	}
-	return bench.WriteSummary(f.summary, figures)
+	if summary != "" {
+		err = errors.Join(err, bench.WriteSummary(summary, figures))
+	}
+	return err
 }
