@@ -25,6 +25,8 @@ type Statement struct {
 	Services []string
 	// Accounts are the AWS accounts, by their numbers, that a resource's own policy trusts.
 	Accounts []string
+	// Federated is the identity provider whose tokens a role's trust policy accepts, by its ARN.
+	Federated pulumi.StringInput
 	// Everybody stands for the principal "*", which only a Deny may name.
 	Everybody  bool
 	Conditions []Condition
@@ -84,6 +86,9 @@ func (p Policy) Document() (pulumi.StringOutput, error) {
 			}
 			inputs = append(inputs, r)
 		}
+		if s.Federated != nil {
+			inputs = append(inputs, s.Federated)
+		}
 		for _, c := range s.Conditions {
 			for _, v := range c.Values {
 				inputs = append(inputs, v)
@@ -134,6 +139,8 @@ func (p Policy) render(values []any) (string, error) {
 			out.Principal = map[string][]string{"AWS": s.Accounts}
 		case len(s.Services) > 0:
 			out.Principal = map[string][]string{"Service": s.Services}
+		case s.Federated != nil:
+			out.Principal = map[string][]string{"Federated": next(1)}
 		}
 		for _, c := range s.Conditions {
 			if out.Condition == nil {
@@ -165,9 +172,13 @@ func (s Statement) sid() string {
 	return b.String()
 }
 
-// role declares a role that one AWS service may take on, with one policy of its own.
+// role declares a role that one AWS service, or the holder of an identity provider's token, may take on, with one policy of
+// its own.
 func role(ctx *pulumi.Context, name, description string, trust Statement, policy Policy, parent pulumi.Resource) (*iam.Role, error) {
 	trust.Actions = []string{"sts:AssumeRole"}
+	if trust.Federated != nil {
+		trust.Actions = []string{"sts:AssumeRoleWithWebIdentity"}
+	}
 	trusted, err := Policy{trust}.Document()
 	if err != nil {
 		return nil, err

@@ -8,6 +8,7 @@ const (
 	typeBlueGreenAlb     = "penguinshop:components:BlueGreenAlb"
 	typeTrafficShift     = "penguinshop:components:TrafficShift"
 	typeDeliveryPipeline = "penguinshop:components:DeliveryPipeline"
+	typeGitHubAccess     = "penguinshop:components:GitHubAccess"
 	typeDataKey          = "penguinshop:components:DataKey"
 	typePrivateEndpoints = "penguinshop:components:PrivateEndpoints"
 	typeFlowLog          = "penguinshop:components:FlowLog"

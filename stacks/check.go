@@ -63,6 +63,7 @@ func check(stack string, c *Config, p *problems) {
 		checkEnvironment(c, p)
 	case roleShared:
 		checkShared(c, p)
+		checkGitHub(stack, c, p)
 	}
 }
 
@@ -82,6 +83,9 @@ var (
 	stageName         = regexp.MustCompile(`^[A-Za-z0-9.@_-]{1,80}$`)
 	gitHubName        = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9._-]+$`)
 	fullStackName     = regexp.MustCompile(`^[^/]+/[^/]+/[^/]+$`)
+	stateURL          = regexp.MustCompile(`^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](?:/[^?#*]*)?$`)
+	keyArn            = regexp.MustCompile(`^arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[0-9a-f-]+$`)
+	gitHubIssuer      = regexp.MustCompile(`^arn:aws[a-z-]*:iam::[0-9]{12}:oidc-provider/token\.actions\.githubusercontent\.com$`)
 	imageReference    = regexp.MustCompile(`^[a-z0-9]+(?:[._:/-]+[a-zA-Z0-9]+)*(?:@sha256:[0-9a-f]{64})?$`)
 )
 
@@ -265,5 +269,44 @@ func checkShared(c *Config, p *problems) {
 	}
 	if c.Build.Image == "" {
 		p.add("build.image", "is empty", "aws/codebuild/amazonlinux-aarch64-standard:3.0")
+	}
+}
+
+// mostReviewers is how many GitHub allows for an environment.
+const mostReviewers = 6
+
+func checkGitHub(stack string, c *Config, p *problems) {
+	if c.GitHub == nil {
+		return
+	}
+	if url := c.GitHub.StateURL; url != "" && !stateURL.MatchString(url) {
+		p.add("github.stateUrl", fmt.Sprintf("is %q, which is not a bucket with a folder or without", url), "s3://acme-pulumi-state")
+	}
+	if arn := c.GitHub.SecretsKeyArn; arn != "" && !keyArn.MatchString(arn) {
+		p.add("github.secretsKeyArn", fmt.Sprintf("is %q, which is not the ARN of a key in KMS", arn),
+			"arn:aws:kms:eu-central-1:123456789012:key/01234567-89ab-cdef-0123-456789abcdef")
+	}
+	if arn := c.GitHub.ProviderArn; arn != "" && !gitHubIssuer.MatchString(arn) {
+		p.add("github.oidcProviderArn", fmt.Sprintf("is %q, which is not the ARN of GitHub's identity provider", arn),
+			"arn:aws:iam::123456789012:oidc-provider/token.actions.githubusercontent.com")
+	}
+	known := []string{stack}
+	for _, t := range c.Environments {
+		known = append(known, t.stackName())
+	}
+	seen := map[string]bool{}
+	for i, r := range c.GitHub.Reviewers {
+		at := fmt.Sprintf("github.reviewers[%d]", i)
+		switch {
+		case r.Environment == "": // fill has said so
+		case !slices.Contains(known, r.Environment):
+			p.add(at+".environment", fmt.Sprintf("is %q, which is not one of the stacks %s", r.Environment, strings.Join(known, ", ")), known[0])
+		case seen[r.Environment]:
+			p.add(at+".environment", fmt.Sprintf("is %q, which stands above already", r.Environment), "each environment once")
+		case len(r.Teams)+len(r.Users) == 0 || len(r.Teams)+len(r.Users) > mostReviewers:
+			p.add(at, fmt.Sprintf("has %d reviewers; GitHub allows 1 to %d", len(r.Teams)+len(r.Users), mostReviewers),
+				`{"environment": "prod", "users": [1234567]}`)
+		}
+		seen[r.Environment] = true
 	}
 }

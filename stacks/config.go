@@ -52,6 +52,9 @@ type Config struct {
 	Environments []Target `json:"environments" role:"shared" default:"[]" example:"[{\"name\": \"dev\"}, {\"name\": \"prod\", \"approval\": true}]"`
 	// Where the changes come from.
 	Source Source `json:"source" role:"shared" example:"{\"repository\": \"penguinshop/delivery\", \"branch\": \"main\"}"`
+	// What the repository's own workflows need: roles in AWS, variables, environments and the rules of the delivered branch.
+	// Without it nothing at GitHub is touched. It takes `github:owner` in the file and a token in GITHUB_TOKEN.
+	GitHub *GitHub `json:"github" role:"shared" example:"{\"ownerId\": 1234567, \"repositoryId\": 123456789, \"stateUrl\": \"s3://acme-pulumi-state\"}"`
 	// The images in ECR.
 	Image Image `json:"image" role:"shared" example:"{\"untaggedDays\": 14}"`
 	// How a change becomes an image.
@@ -210,6 +213,35 @@ type Source struct {
 	Branch string `json:"branch" default:"main" example:"main"`
 	// What a push must touch to start a delivery, at most 8 patterns.
 	Paths []string `json:"paths" default:"[\"app/**\"]" example:"[\"app/**\"]"`
+}
+
+// GitHub is what the repository's workflows need. The repository itself is source.repository.
+type GitHub struct {
+	// GitHub's number of the repository's owner: `gh api repos/OWNER/NAME --jq .owner.id`.
+	OwnerID int `json:"ownerId" required:"true" min:"1" max:"999999999999" example:"1234567"`
+	// GitHub's number of the repository: `gh api repos/OWNER/NAME --jq .id`.
+	RepositoryID int `json:"repositoryId" required:"true" min:"1" max:"999999999999" example:"123456789"`
+	// The bucket that Pulumi keeps the stacks' state in, with a folder or without; workflows log in there.
+	StateURL string `json:"stateUrl" required:"true" example:"s3://acme-pulumi-state"`
+	// The KMS key that encrypts the secrets in the state (`pulumi stack init --secrets-provider awskms://…`). Previews may
+	// decrypt with it, so keep no other secrets under it.
+	SecretsKeyArn string `json:"secretsKeyArn" example:"arn:aws:kms:eu-central-1:123456789012:key/01234567-89ab-cdef-0123-456789abcdef"`
+	// GitHub's identity provider in the account, where it is there already: an account can have one only.
+	ProviderArn string `json:"oidcProviderArn" example:"arn:aws:iam::123456789012:oidc-provider/token.actions.githubusercontent.com"`
+	// How many people must approve a pull request.
+	Approvals int `json:"approvals" default:"1" min:"0" max:"10" example:"1"`
+	// Who lets `pulumi up` into an environment. One that is not listed takes every merge.
+	Reviewers []Reviewers `json:"reviewers" default:"[]" example:"[{\"environment\": \"prod\", \"users\": [1234567]}]"`
+}
+
+// Reviewers are who lets `pulumi up` into one environment.
+type Reviewers struct {
+	// The stack, which is the GitHub environment as well.
+	Environment string `json:"environment" required:"true" example:"prod"`
+	// Teams, by GitHub's numbers: `gh api orgs/ORG/teams/TEAM --jq .id`. At most six with the users.
+	Teams []int `json:"teams" default:"[]" example:"[7654321]"`
+	// People, by GitHub's numbers: `gh api users/NAME --jq .id`.
+	Users []int `json:"users" default:"[]" example:"[1234567]"`
 }
 
 // Image is the images in ECR.

@@ -41,6 +41,9 @@ func shared(ctx *pulumi.Context, c Config) error {
 	if err != nil {
 		return err
 	}
+	if err := gitHub(ctx, c, home); err != nil {
+		return err
+	}
 	ctx.Export("pipelineName", pipeline.PipelineName)
 	ctx.Export("pipelineArn", pipeline.PipelineArn)
 	ctx.Export("repositoryUrl", pipeline.RepositoryURL)

@@ -53,6 +53,7 @@ func eachStack(t *testing.T, check func(t *testing.T, g *graph.Graph)) {
 	}
 	t.Run("rolling", func(t *testing.T) { check(t, rolling(t)) })
 	t.Run("https", func(t *testing.T) { check(t, https(t)) })
+	t.Run("github", func(t *testing.T) { check(t, gitHub(t)) })
 }
 
 // run declares an environment with further config.

@@ -2,6 +2,7 @@ package tests
 
 import (
 	"flag"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -19,8 +20,10 @@ var record = flag.Bool("record", false, "record today's URNs as what deployed st
 // TestEveryRecordedURNIsStillThereOrHasAnAlias compares today's resources with those that deployed stacks have. The engine
 // knows a resource by its URN: one that changes without an alias is deleted and made anew, with whatever traffic it carries.
 func TestEveryRecordedURNIsStillThereOrHasAnAlias(t *testing.T) {
-	graphs, err := shipped()
+	shipped, err := shipped()
 	require.NoError(t, err)
+	graphs := maps.Clone(shipped)
+	graphs["shared-with-github"] = gitHub(t)
 	for name, g := range graphs {
 		t.Run(name, func(t *testing.T) {
 			file := filepath.Join("testdata", "urns", name+".txt")

@@ -169,7 +169,7 @@ var kinds = map[string]kind{
 	"github:index/actionsEnvironmentVariable:ActionsEnvironmentVariable":                       {id: "{repository}:{environment}:{variableName}", outputs: [][2]string{{"createdAt", created}, {"updatedAt", created}}},
 	"github:index/repositoryEnvironment:RepositoryEnvironment":                                 {id: "{repository}:{environment}"},
 	"github:index/repositoryEnvironmentDeploymentPolicy:RepositoryEnvironmentDeploymentPolicy": {id: "{repository}:{environment}:{digits:8}"},
-	"github:index/repositoryRuleset:RepositoryRuleset":                                         {id: "{digits:7}", outputs: [][2]string{{"nodeId", "RRS_{letters:16}"}, {"etag", "{hex:40}"}}},
+	"github:index/repositoryRuleset:RepositoryRuleset":                                         {id: "{digits:7}", outputs: [][2]string{{"nodeId", "RRS_{letters:16}"}, {"etag", "{hex:40}"}}, more: numbers("rulesetId", 1234567)},
 }
 
 var bucket = kind{named: "bucket", limit: 63, valid: lower, id: "{bucket}", outputs: [][2]string{

@@ -75,6 +75,12 @@ var fixed = map[string][]string{
 	"aws:ec2/routeTableAssociation:RouteTableAssociation":            {"subnetId", "gatewayId"},
 	"aws:ec2/vpcEndpoint:VpcEndpoint":                                {"vpcId", "serviceName", "vpcEndpointType"},
 	"aws:ec2/flowLog:FlowLog":                                        {every},
+
+	"github:index/actionsVariable:ActionsVariable":                                             {"repository", "variableName"},
+	"github:index/actionsEnvironmentVariable:ActionsEnvironmentVariable":                       {"repository", "environment", "variableName"},
+	"github:index/repositoryEnvironment:RepositoryEnvironment":                                 {"repository", "environment"},
+	"github:index/repositoryEnvironmentDeploymentPolicy:RepositoryEnvironmentDeploymentPolicy": {"repository", "environment"},
+	"github:index/repositoryRuleset:RepositoryRuleset":                                         {"repository"},
 }
 
 // replaces tells whether a change at a path makes the engine replace the resource: by its type, or because the program says so.

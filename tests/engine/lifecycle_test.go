@@ -22,6 +22,13 @@ func TestEveryStackLivesItsWholeLife(t *testing.T) {
 		assert.Contains(t, err.Error(), "organization/penguinshop/dev")
 		assert.Contains(t, err.Error(), "run `pulumi up --stack dev` first")
 	})
+	require.NoError(t, h.stack(t, "shared").SetAllConfigWithOptions(t.Context(), auto.ConfigMap{
+		"github:owner":                    {Value: "penguinshop"},
+		"github:token":                    {Value: "github_pat_of_nobody", Secret: true},
+		"penguinshop:github.ownerId":      {Value: "1234567"},
+		"penguinshop:github.repositoryId": {Value: "123456789"},
+		"penguinshop:github.stateUrl":     {Value: "s3://acme-state"},
+	}, &auto.ConfigOptions{Path: true}))
 	for _, name := range order {
 		t.Run(name+" comes up", func(t *testing.T) {
 			stack := h.stack(t, name)
@@ -45,6 +52,8 @@ func TestEveryStackLivesItsWholeLife(t *testing.T) {
 	t.Run("state holds no secret in clear", func(t *testing.T) {
 		state := h.state(t)
 		require.Contains(t, state, "aws:ssm/parameter:Parameter")
+		require.Contains(t, state, "github:index/repositoryRuleset:RepositoryRuleset")
+		assert.NotContains(t, state, "github_pat_of_nobody")
 		for _, name := range order[:3] {
 			parameters := h.world.OfType(name, "aws:ssm/parameter:Parameter")
 			require.NotEmpty(t, parameters)

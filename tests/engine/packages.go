@@ -24,6 +24,7 @@ import (
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/scheduler"
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/sns"
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/ssm"
+	"github.com/pulumi/pulumi-github/sdk/v6/go/github"
 
 	"github.com/penguinshop/delivery/sandbox/graph"
 	"github.com/penguinshop/delivery/tests/engine/standin"
@@ -85,6 +86,12 @@ var arguments = map[string]standin.Args{
 	"aws:sns/topicSubscription:TopicSubscription":  sns.TopicSubscriptionArgs{},
 	"aws:ssm/parameter:Parameter":                  ssm.ParameterArgs{},
 	"pulumi:providers:aws":                         aws.ProviderArgs{},
+
+	"github:index/actionsEnvironmentVariable:ActionsEnvironmentVariable":                       github.ActionsEnvironmentVariableArgs{},
+	"github:index/actionsVariable:ActionsVariable":                                             github.ActionsVariableArgs{},
+	"github:index/repositoryEnvironment:RepositoryEnvironment":                                 github.RepositoryEnvironmentArgs{},
+	"github:index/repositoryEnvironmentDeploymentPolicy:RepositoryEnvironmentDeploymentPolicy": github.RepositoryEnvironmentDeploymentPolicyArgs{},
+	"github:index/repositoryRuleset:RepositoryRuleset":                                         github.RepositoryRulesetArgs{},
 }
 
 // packages are the stand-ins for the Pulumi packages that the program uses. What AWS gives a resource (ids, ARNs, addresses)
