@@ -30,12 +30,13 @@ test: ## run every test: Go with the race detector, the app's, the real Pulumi e
 	go test -race -timeout 30m -p 1 $(CONTAINERS:%=./%)
 	go test ./shiftfn/controller -run Histor # at full length, which the race detector is too slow for
 	go -C tests/engine test -timeout 30m ./...
+	for example in examples/*/; do go -C $$example test ./...; done
 
 check: ## look for mistakes without running anything
 	@unformatted=$$(git ls-files '*.go' | xargs gofmt -l); [ -z "$$unformatted" ] || { echo "gofmt -w $$unformatted"; exit 1; }
 	go vet ./...
 	go tool staticcheck ./...
-	go -C tests/engine vet ./...
+	for module in tests/engine examples/*/; do go -C $$module vet ./...; done
 	git ls-files app sandbox/console/page | grep -E '\.m?js$$' | xargs -n 1 node --check
 	if command -v shellcheck >/dev/null; then shellcheck scripts/setup .ci/run; fi
 

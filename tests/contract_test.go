@@ -1,6 +1,7 @@
 package tests
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"testing"
@@ -31,15 +32,44 @@ var promised = map[string][]string{
 func TestAnEnvironmentExportsWhatTheContractPromises(t *testing.T) {
 	for _, name := range environments {
 		exports := stack(t, name).Exports
-		assert.Equal(t, promised[contract.BlueGreen], slices.Sorted(maps.Keys(exports)),
-			"a removed or renamed output breaks the promise to those who read it by that name")
+		keeps(t, contract.BlueGreen, exports)
 		assert.Equal(t, name, exports[contract.KeyEnvironment])
 		for key, value := range exports {
 			text, ok := value.(string)
 			assert.True(t, ok && text != "", "%s is %v", key, value)
 		}
 	}
-	assert.Equal(t, promised[contract.Rolling], slices.Sorted(maps.Keys(rolling(t).Exports)))
+	keeps(t, contract.Rolling, rolling(t).Exports)
+}
+
+// keeps holds a stack's outputs to what is promised of its strategy.
+func keeps(t *testing.T, strategy string, exports map[string]any) {
+	t.Helper()
+	assert.Empty(t, broken(strategy, exports))
+	assert.Empty(t, without(slices.Sorted(maps.Keys(exports)), promised[strategy]), "new outputs: promise them")
+}
+
+// broken are the promises that a stack's outputs do not keep, in words.
+func broken(strategy string, exports map[string]any) (promises []string) {
+	for _, key := range promised[strategy] {
+		if _, kept := exports[key]; !kept {
+			promises = append(promises, fmt.Sprintf("other teams read the output %s of a %s environment by that name, and it is gone: "+
+				"bring it back, beside its successor if it has one", key, strategy))
+		}
+	}
+	return promises
+}
+
+func TestARemovedOrRenamedOutputIsNamedWithThePromiseThatItBreaks(t *testing.T) {
+	for strategy, keys := range promised {
+		for _, key := range keys {
+			exports := contract.FakeOutputs("dev", strategy)
+			exports[key+"V2"] = exports[key]
+			delete(exports, key)
+			require.Len(t, broken(strategy, exports), 1)
+			assert.Contains(t, broken(strategy, exports)[0], "the output "+key+" of a "+strategy+" environment")
+		}
+	}
 }
 
 func TestTheFakeHasTheOutputsOfARealEnvironment(t *testing.T) {
