@@ -112,6 +112,13 @@ func TestWrongArgumentsAreRefusedBeforeTheComponentIsRegistered(t *testing.T) {
 			})
 			return err
 		}},
+		{`DeliveryPipeline: Scan.FailOn is "SEVERE"`, func(ctx *pulumi.Context) error {
+			_, err := NewDeliveryPipeline(ctx, "delivery", &DeliveryPipelineArgs{
+				Repository: Repository{Name: "a"}, Source: Source{Repository: "a/b"}, Scan: ScanGate{FailOn: "SEVERE"},
+				Environments: []DeliveryEnvironment{{Name: "dev", Outputs: contract.Fake("dev", contract.BlueGreen)}},
+			})
+			return err
+		}},
 	} {
 		t.Run(c.says, func(t *testing.T) {
 			registered := &registrations{}

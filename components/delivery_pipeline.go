@@ -2,6 +2,8 @@ package components
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/codebuild"
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/codeconnections"
@@ -29,6 +31,7 @@ type DeliveryPipelineArgs struct {
 	Repository Repository
 	Source     Source
 	Build      Build
+	Scan       ScanGate
 	// Environments are delivered to in this order. Names are unique, and become stages.
 	Environments []DeliveryEnvironment
 	// ApprovalMinutes is how long an approval waits, 5 to 86,400 (AWS).
@@ -76,6 +79,44 @@ type Build struct {
 	Minutes int
 }
 
+// NoScanGate lets every image pass, whatever a scan finds in it.
+const NoScanGate = "none"
+
+// ScanGate is which findings of ECR's scan stop a delivery. The buildspec asks the scan and judges it.
+type ScanGate struct {
+	// FailOn is the least severity that stops a delivery: CRITICAL, HIGH, MEDIUM or LOW; NoScanGate stops none.
+	FailOn     string
+	Exceptions []ScanException
+}
+
+// ScanException is a finding that may stay for a while.
+type ScanException struct {
+	// ID is the finding's name, such as CVE-2023-45853; Until the last day on which it may stay, as 2026-12-31.
+	ID, Until string
+}
+
+func (g ScanGate) validate() error {
+	if !slices.Contains([]string{NoScanGate, "CRITICAL", "HIGH", "MEDIUM", "LOW"}, g.FailOn) {
+		return fmt.Errorf("DeliveryPipeline: Scan.FailOn is %q; it must be CRITICAL, HIGH, MEDIUM, LOW or %s", g.FailOn, NoScanGate)
+	}
+	if long := len(g.exceptions()); long > mostExceptions {
+		return fmt.Errorf("DeliveryPipeline: Scan.Exceptions come to %d characters; %d are allowed", long, mostExceptions)
+	}
+	return nil
+}
+
+// exceptions are as the buildspec reads them.
+func (g ScanGate) exceptions() string {
+	var list []string
+	for _, e := range g.Exceptions {
+		list = append(list, e.ID+":"+e.Until)
+	}
+	return strings.Join(list, ",")
+}
+
+// mostExceptions is how many characters the exceptions may have: CodeBuild allows 5,500 for all variables of a build.
+const mostExceptions = 4500
+
 // DeliveryEnvironment is one stage's target.
 type DeliveryEnvironment struct {
 	Name string
@@ -101,7 +142,7 @@ func (a *DeliveryPipelineArgs) validate() error {
 		}
 		seen[e.Name] = true
 	}
-	return nil
+	return a.Scan.validate()
 }
 
 // NewDeliveryPipeline declares the pipeline. After the first `up` its connection waits for a person, who finishes the
@@ -225,6 +266,14 @@ func (c *DeliveryPipeline) build(
 	if err != nil {
 		return nil, err
 	}
+	variables := codebuild.ProjectEnvironmentEnvironmentVariableArray{
+		plain("REPOSITORY_URI", repository.RepositoryUrl),
+		plain("BASE_IMAGE", pulumi.String(args.Build.BaseImage)),
+		plain("SCAN_FAIL_ON", pulumi.String(args.Scan.FailOn)),
+	}
+	if excepted := args.Scan.exceptions(); excepted != "" {
+		variables = append(variables, plain("SCAN_EXCEPTIONS", pulumi.String(excepted)))
+	}
 	project, err := codebuild.NewProject(ctx, name+"-build", &codebuild.ProjectArgs{
 		Description:   pulumi.String("Tests the app, builds its image once and hands on its digest"),
 		ServiceRole:   own.Arn,
@@ -233,14 +282,11 @@ func (c *DeliveryPipeline) build(
 		Source:        &codebuild.ProjectSourceArgs{Type: pulumi.String("CODEPIPELINE"), Buildspec: pulumi.String(args.Build.Buildspec)},
 		Artifacts:     &codebuild.ProjectArtifactsArgs{Type: pulumi.String("CODEPIPELINE")},
 		Environment: &codebuild.ProjectEnvironmentArgs{
-			Type:           pulumi.String("ARM_CONTAINER"),
-			Image:          pulumi.String(args.Build.Image),
-			ComputeType:    pulumi.String(args.Build.ComputeType),
-			PrivilegedMode: pulumi.Bool(true),
-			EnvironmentVariables: codebuild.ProjectEnvironmentEnvironmentVariableArray{
-				plain("REPOSITORY_URI", repository.RepositoryUrl),
-				plain("BASE_IMAGE", pulumi.String(args.Build.BaseImage)),
-			},
+			Type:                 pulumi.String("ARM_CONTAINER"),
+			Image:                pulumi.String(args.Build.Image),
+			ComputeType:          pulumi.String(args.Build.ComputeType),
+			PrivilegedMode:       pulumi.Bool(true),
+			EnvironmentVariables: variables,
 		},
 		LogsConfig: &codebuild.ProjectLogsConfigArgs{CloudwatchLogs: &codebuild.ProjectLogsConfigCloudwatchLogsArgs{
 			GroupName: logs.Name, Status: pulumi.String("ENABLED"),

@@ -90,6 +90,13 @@ func pipelinePolicy(args *DeliveryPipelineArgs, bucket, connection, project pulu
 
 // buildPolicy allows a build its log, its artifacts and its one repository.
 func buildPolicy(args *DeliveryPipelineArgs, bucket, repository, logs pulumi.StringInput) Policy {
+	images := []string{
+		"ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:CompleteLayerUpload", "ecr:DescribeImages",
+		"ecr:GetDownloadUrlForLayer", "ecr:InitiateLayerUpload", "ecr:PutImage", "ecr:UploadLayerPart",
+	}
+	if args.Scan.FailOn != NoScanGate {
+		images = append(images, "ecr:DescribeImageScanFindings")
+	}
 	return append(Policy{
 		bucketState(bucket),
 		objects(bucket),
@@ -104,10 +111,7 @@ func buildPolicy(args *DeliveryPipelineArgs, bucket, repository, logs pulumi.Str
 			Reason:    "a registry token is for all repositories",
 		},
 		{
-			Actions: []string{
-				"ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:CompleteLayerUpload", "ecr:DescribeImages",
-				"ecr:GetDownloadUrlForLayer", "ecr:InitiateLayerUpload", "ecr:PutImage", "ecr:UploadLayerPart",
-			},
+			Actions:   images,
 			Resources: []pulumi.StringInput{repository},
 		},
 	}, useKey(args.KeyArn)...)

@@ -249,6 +249,7 @@ func checkShared(c *Config, p *problems) {
 			p.add(at+".stack", fmt.Sprintf("is %q, which is not organization/project/stack", e.Stack), "acme/penguinshop/dev")
 		}
 	}
+	checkScan(c.Scan, p)
 	if !gitHubName.MatchString(c.Source.Repository) {
 		p.add("source.repository", fmt.Sprintf("is %q, which is not owner/name", c.Source.Repository), "penguinshop/delivery")
 	}

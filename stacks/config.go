@@ -57,6 +57,8 @@ type Config struct {
 	GitHub *GitHub `json:"github" role:"shared" example:"{\"ownerId\": 1234567, \"repositoryId\": 123456789, \"stateUrl\": \"s3://acme-pulumi-state\"}"`
 	// The images in ECR.
 	Image Image `json:"image" role:"shared" example:"{\"untaggedDays\": 14}"`
+	// Which vulnerabilities in an image stop its delivery.
+	Scan Scan `json:"scan" role:"shared" example:"{\"failOn\": \"HIGH\"}"`
 	// How a change becomes an image.
 	Build Build `json:"build" role:"shared" example:"{\"compute\": \"BUILD_GENERAL1_MEDIUM\"}"`
 	// The approvals that environments ask for.
@@ -249,6 +251,24 @@ type Image struct {
 	// Days after which an image that no tag names expires. Tagged images, and so all that are live or on standby,
 	// stay.
 	UntaggedDays int `json:"untaggedDays" default:"14" min:"1" max:"3650" example:"14"`
+}
+
+// Scan is which vulnerabilities in an image stop its delivery. ECR scans each image when it is pushed.
+type Scan struct {
+	// The least severity of a finding that stops the delivery before the first environment; none stops none.
+	FailOn string `json:"failOn" default:"CRITICAL" oneof:"none,CRITICAL,HIGH,MEDIUM,LOW" example:"HIGH"`
+	// Findings that may stay for a while, at most 80.
+	Exceptions []ScanException `json:"exceptions" default:"[]" example:"[{\"id\": \"CVE-2023-45853\", \"reason\": \"minizip is not used\", \"until\": \"2026-12-31\"}]"`
+}
+
+// ScanException is a finding that may stay for a while.
+type ScanException struct {
+	// The finding's name, as the scan shows it.
+	ID string `json:"id" required:"true" example:"CVE-2023-45853"`
+	// The reason, in words that a person can judge.
+	Reason string `json:"reason" required:"true" example:"minizip is not used"`
+	// The last day, in UTC, on which it may stay.
+	Until string `json:"until" required:"true" example:"2026-12-31"`
 }
 
 // Build is how a change becomes an image.

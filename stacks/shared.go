@@ -31,6 +31,7 @@ func shared(ctx *pulumi.Context, c Config) error {
 			Buildspec: c.Build.Buildspec, BaseImage: c.Build.BaseImage, Image: c.Build.Image,
 			ComputeType: c.Build.Compute, Minutes: c.Build.Minutes, Retry: c.Build.Retry,
 		},
+		Scan:             scanGate(c.Scan),
 		Environments:     environments,
 		ApprovalMinutes:  c.Approval.Minutes,
 		DeployMinutes:    c.Deploy.Minutes,

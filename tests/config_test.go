@@ -138,6 +138,13 @@ func TestEachWrongValueOfASharedStackIsNamedWithARightOne(t *testing.T) {
 		{"github", `{"ownerId":1,"repositoryId":2,"stateUrl":"s3://state","reviewers":[{"environment":"dev"}]}`,
 			"github.reviewers[0]", "0 reviewers; GitHub allows 1 to 6"},
 		{"image", `{"untaggedDays":0}`, "image.untaggedDays", "not within 1 to"},
+		{"scan", `{"failOn":"SEVERE"}`, "scan.failOn", "not one of none, CRITICAL, HIGH, MEDIUM, LOW"},
+		{"scan", `{"exceptions":[{"id":"CVE-2026-1","reason":"not used here"}]}`, "scan.exceptions[0].until", "is missing"},
+		{"scan", `{"exceptions":[{"id":"CVE 1","reason":"not used here","until":"2026-12-31"}]}`, "scan.exceptions[0].id", "not a finding's name"},
+		{"scan", `{"exceptions":[{"id":"CVE-2026-1","reason":"no","until":"2026-12-31"}]}`, "scan.exceptions[0].reason", "not a reason"},
+		{"scan", `{"exceptions":[{"id":"CVE-2026-1","reason":"not used here","until":"31.12.2026"}]}`, "scan.exceptions[0].until", "not a day"},
+		{"scan", `{"exceptions":[{"id":"CVE-2026-1","reason":"not used here","until":"2026-12-31"},` +
+			`{"id":"CVE-2026-1","reason":"not used here","until":"2027-12-31"}]}`, "scan.exceptions[1].id", "which scan.exceptions[0] has already"},
 		{"build", `{"buildspec":"../buildspec.yml"}`, "build.buildspec", "not a path inside the repository"},
 		{"build", `{"baseImage":"Node 24"}`, "build.baseImage", "not an image's name"},
 		{"build", `{"image":""}`, "build.image", "is empty"},

@@ -191,7 +191,31 @@ func TestTheBuildKnowsWhereToPushAndWhatToBuildOn(t *testing.T) {
 	assert.Equal(t, []any{
 		map[string]any{"name": "REPOSITORY_URI", "type": "PLAINTEXT", "value": "123456789012.dkr.ecr.eu-central-1.amazonaws.com/penguinshop-dev"},
 		map[string]any{"name": "BASE_IMAGE", "type": "PLAINTEXT", "value": "public.ecr.aws/docker/library/node:24-slim"},
+		map[string]any{"name": "SCAN_FAIL_ON", "type": "PLAINTEXT", "value": "CRITICAL"},
 	}, environment["environmentVariables"])
+}
+
+func TestTheBuildIsToldWhichFindingsStopADelivery(t *testing.T) {
+	declared := func(scan string) (told map[string]any, policy []string) {
+		g, err := project(map[string]string{"role": "shared", "accept": "[]", "environments": `[{"name":"one"}]`, "scan": scan}).
+			Run(t.Context(), "test", stacks.Declare, graph.WithOutputs("organization/penguinshop/one", contract.FakeOutputs("one", contract.BlueGreen)))
+		require.NoError(t, err)
+		told = map[string]any{}
+		for _, v := range one(t, g, "aws:codebuild/project:Project", "delivery-build").Inputs["environment"].(map[string]any)["environmentVariables"].([]any) {
+			told[v.(map[string]any)["name"].(string)] = v.(map[string]any)["value"]
+		}
+		return told, lines(documents(t, g)["RolePolicy delivery-build"])
+	}
+	const mayAsk = "ecr:DescribeImageScanFindings ecr repository/penguinshop-dev"
+	told, policy := declared(`{"failOn":"HIGH","exceptions":[{"id":"CVE-2026-1","reason":"not used here","until":"2026-12-31"},` +
+		`{"id":"CVE-2026-2","reason":"not used here","until":"2027-06-30"}]}`)
+	assert.Equal(t, "HIGH", told["SCAN_FAIL_ON"])
+	assert.Equal(t, "CVE-2026-1:2026-12-31,CVE-2026-2:2027-06-30", told["SCAN_EXCEPTIONS"])
+	assert.Contains(t, policy, mayAsk)
+	told, policy = declared(`{"failOn":"none"}`)
+	assert.Equal(t, "none", told["SCAN_FAIL_ON"])
+	assert.NotContains(t, told, "SCAN_EXCEPTIONS")
+	assert.NotContains(t, policy, mayAsk, "it is not asked")
 }
 
 func TestNoTaggedImageEverExpires(t *testing.T) {

@@ -161,7 +161,7 @@ func TestABuildMayDoExactlyThis(t *testing.T) {
 	repository := " ecr repository/penguinshop-dev"
 	want := []string{
 		"ecr:BatchCheckLayerAvailability" + repository, "ecr:BatchGetImage" + repository, "ecr:CompleteLayerUpload" + repository,
-		"ecr:DescribeImages" + repository, "ecr:GetAuthorizationToken *", "ecr:GetDownloadUrlForLayer" + repository,
+		"ecr:DescribeImageScanFindings" + repository, "ecr:DescribeImages" + repository, "ecr:GetAuthorizationToken *", "ecr:GetDownloadUrlForLayer" + repository,
 		"ecr:InitiateLayerUpload" + repository, "ecr:PutImage" + repository, "ecr:UploadLayerPart" + repository,
 		"kms:Decrypt kms key/" + key, "kms:DescribeKey kms key/" + key, "kms:GenerateDataKey kms key/" + key,
 		"logs:CreateLogStream logs log-group:shared-delivery-build", "logs:CreateLogStream logs log-group:shared-delivery-build:log-stream:*",

@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
@@ -24,7 +26,6 @@ import (
 	"github.com/penguinshop/delivery/sandbox/codebuild"
 	"github.com/penguinshop/delivery/sandbox/container"
 	"github.com/penguinshop/delivery/sandbox/ecr"
-	"github.com/penguinshop/delivery/sandbox/graph"
 )
 
 const repositoryURL = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/penguinshop-dev"
@@ -32,7 +33,8 @@ const repositoryURL = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/penguinsh
 // shop is the repository's own app with its own buildspec, built by a real container engine into a real registry.
 type shop struct {
 	*world
-	engine container.Engine
+	engine   container.Engine
+	registry *ecr.Service
 }
 
 // newShop needs docker or podman: where neither works the test says so, and fails where nobody would read that.
@@ -44,13 +46,7 @@ func newShop(t *testing.T) *shop {
 	registry, err := ecr.New(ecr.Options{Region: "eu-central-1", Account: "123456789012", Clock: clockwork.NewRealClock(), Folder: t.TempDir()})
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, registry.Close()) })
-	const repository = "aws:ecr/repository:Repository"
-	require.NoError(t, registry.Providers()[repository].Create(t.Context(), graph.Resource{
-		URN: "urn:pulumi:shared::penguinshop::" + repository + "::images", Type: repository,
-		Inputs: object{"name": "penguinshop-dev", "imageTagMutability": "IMMUTABLE"},
-		Outputs: object{"name": "penguinshop-dev", "imageTagMutability": "IMMUTABLE", "repositoryUrl": repositoryURL,
-			"arn": "arn:aws:ecr:eu-central-1:123456789012:repository/penguinshop-dev"},
-	}))
+	declareRepository(t, registry, "penguinshop-dev")
 	engine, notes, err := container.Detect(t.Context(), container.Options{Registry: registry.Host(), Progress: func(s string) { t.Log(s) }})
 	if err != nil || engine.Name() == container.Process {
 		absent := t.Skipf
@@ -61,12 +57,14 @@ func newShop(t *testing.T) *shop {
 	}
 	t.Cleanup(func() { assert.NoError(t, engine.Close()) })
 
-	s := &shop{engine: engine}
-	s.world = newWorld(t, "", variables(map[string]string{"REPOSITORY_URI": repositoryURL, "BASE_IMAGE": s.declaredBase(t)}),
+	s := &shop{engine: engine, registry: registry}
+	s.world = newWorld(t, "", variables(map[string]string{
+		"REPOSITORY_URI": repositoryURL, "BASE_IMAGE": s.declaredBase(t), "SCAN_FAIL_ON": "HIGH",
+	}),
 		func(config *codebuild.Config, inputs object) {
 			inputs["source"] = object{"type": "CODEPIPELINE", "buildspec": "app/buildspec.yml"}
 			inputs["environment"].(object)["privilegedMode"] = true
-			config.Registry, config.InstallDocker = registry.Host(), engine.InstallCLI
+			config.Registry, config.InstallDocker = registry, engine.InstallCLI
 			config.StandIn = func(ctx context.Context, name, declared string) (string, error) {
 				if name == "BASE_IMAGE" {
 					ref, note, err := engine.BaseImage(ctx, declared)
@@ -132,6 +130,24 @@ func TestTheAppIsBuiltTestedAndRunsAsItIsDeclared(t *testing.T) {
 		again := s.release("1111111111111111111111111111111111111111")
 		assert.Equal(t, first.uri, again.uri)
 		assert.Contains(t, s.log(), "was pushed before")
+	})
+	t.Run("an image with a finding that is too severe is not handed on", func(t *testing.T) {
+		require.NoError(t, s.registry.Vulnerable("penguinshop-dev",
+			types.ImageScanFinding{Name: aws.String("CVE-2026-1"), Severity: types.FindingSeverityHigh},
+			types.ImageScanFinding{Name: aws.String("CVE-2026-2"), Severity: types.FindingSeverityMedium}))
+		s.in.Artifacts["image"] = s.t.TempDir()
+		_, err := s.build()
+		var failure *codebuild.Failure
+		require.ErrorAs(t, err, &failure)
+		assert.Equal(t, "POST_BUILD", failure.Phase)
+		assert.Contains(t, s.log(), "The scan found 1 HIGH, 1 MEDIUM.\n1 of them stop the delivery, which fails on HIGH and worse:\n  HIGH CVE-2026-1\n")
+		assert.Empty(t, files(t, s.in.Artifacts["image"]), "no later action learns of it")
+
+		s.in.Environment["SCAN_EXCEPTIONS"] = "CVE-2026-1:" + time.Now().UTC().AddDate(0, 0, 1).Format(time.DateOnly)
+		assert.Equal(t, first.uri, s.release("1111111111111111111111111111111111111111").uri)
+		assert.Contains(t, s.log(), "HIGH CVE-2026-1 is excepted until")
+		delete(s.in.Environment, "SCAN_EXCEPTIONS")
+		require.NoError(t, s.registry.Vulnerable("penguinshop-dev"))
 	})
 	t.Run("an unchanged app is another image without a new layer", func(t *testing.T) {
 		second := s.release("2222222222222222222222222222222222222222")

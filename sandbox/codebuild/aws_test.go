@@ -1,55 +1,80 @@
 package codebuild_test
 
 import (
-	"io"
-	"log"
-	"net/http/httptest"
+	"crypto/rand"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	sdk "github.com/aws/aws-sdk-go-v2/service/ecr"
+	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
 	"github.com/google/go-containerregistry/pkg/name"
-	"github.com/google/go-containerregistry/pkg/registry"
-	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/random"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/jonboulle/clockwork"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/penguinshop/delivery/sandbox/codebuild"
+	"github.com/penguinshop/delivery/sandbox/ecr"
+	"github.com/penguinshop/delivery/sandbox/graph"
 )
 
-// newRegistry is a real registry on loopback.
-func newRegistry(t *testing.T) string {
-	t.Helper()
-	server := httptest.NewServer(registry.New(registry.Logger(log.New(io.Discard, "", 0))))
-	t.Cleanup(server.Close)
-	return strings.TrimPrefix(server.URL, "http://")
+// registry is ECR with two repositories.
+type registry struct {
+	*ecr.Service
+	t     *testing.T
+	clock *clockwork.FakeClock
 }
 
-// push puts an image that was made at a given hour into the registry and returns its digest.
-func push(t *testing.T, host, tag string, hour int) string {
+func newRegistry(t *testing.T) registry {
 	t.Helper()
+	clock := clockwork.NewFakeClock()
+	service, err := ecr.New(ecr.Options{Region: "eu-central-1", Account: "123456789012", Clock: clock, Folder: t.TempDir()})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, service.Close()) })
+	for _, name := range []string{"penguinshop-dev", "empty"} {
+		declareRepository(t, service, name)
+	}
+	return registry{service, t, clock}
+}
+
+// declareRepository declares a repository as the pipeline's component does.
+func declareRepository(t *testing.T, service *ecr.Service, name string) {
+	t.Helper()
+	const repository = "aws:ecr/repository:Repository"
+	inputs := object{"name": name, "imageTagMutability": "IMMUTABLE", "imageScanningConfiguration": object{"scanOnPush": true}}
+	outputs := maps.Clone(inputs)
+	outputs["repositoryUrl"] = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/" + name
+	outputs["arn"] = "arn:aws:ecr:eu-central-1:123456789012:repository/" + name
+	require.NoError(t, service.Providers()[repository].Create(t.Context(), graph.Resource{
+		URN: "urn:pulumi:shared::penguinshop::" + repository + "::" + name, Type: repository, Inputs: inputs, Outputs: outputs,
+	}))
+}
+
+// push puts an image into the registry, an hour after the one before, and returns its digest.
+func (r registry) push(tag string) string {
+	r.t.Helper()
+	r.clock.Advance(time.Hour)
 	image, err := random.Image(100, 1)
-	require.NoError(t, err)
-	image, err = mutate.CreatedAt(image, v1.Time{Time: time.Date(2026, 1, 1, hour, 0, 0, 0, time.UTC)})
-	require.NoError(t, err)
-	reference, err := name.ParseReference(host+"/penguinshop-dev:"+tag, name.Insecure)
-	require.NoError(t, err)
-	require.NoError(t, remote.Write(reference, image))
+	require.NoError(r.t, err)
+	reference, err := name.ParseReference(r.Host()+"/penguinshop-dev:"+tag, name.Insecure)
+	require.NoError(r.t, err)
+	require.NoError(r.t, remote.Write(reference, image))
 	digest, err := image.Digest()
-	require.NoError(t, err)
+	require.NoError(r.t, err)
 	return digest.String()
 }
 
 // ask runs a command in a build, and returns what it printed and its exit status.
-func ask(t *testing.T, host, command string) (printed string, status int) {
+func ask(t *testing.T, registry codebuild.Registry, command string) (printed string, status int) {
 	t.Helper()
 	w := newWorld(t, "version: 0.2\nphases:\n  build:\n    commands:\n      - |\n        "+command,
-		configured(func(c *codebuild.Config) { c.Registry = host }))
+		configured(func(c *codebuild.Config) { c.Registry = registry }))
 	_, err := w.build()
 	if err != nil {
 		var failure *codebuild.Failure
@@ -63,12 +88,12 @@ const describeImages = "aws ecr describe-images --region eu-central-1 --reposito
 
 func TestABuildsAWSAnswersForTheRegistry(t *testing.T) {
 	host := newRegistry(t)
-	newest := push(t, host, "c2", 9)
-	oldest := push(t, host, "c1", 3)
+	oldest := host.push("c1")
+	newest := host.push("c2")
 
 	for command, want := range map[string]string{
 		describeImages + "--image-ids imageTag=c1 --query 'imageDetails[0].imageDigest' --output text":                                               oldest,
-		describeImages + "--image-ids=imageDigest=" + newest + " --query 'imageDetails[0].imageTags' --output text":                                  "None",
+		describeImages + "--image-ids=imageDigest=" + newest + " --query 'imageDetails[0].imageTags[0]' --output text":                               "c2",
 		describeImages + "--query 'sort_by(imageDetails[?imageTags], &imagePushedAt)[-1].imageTags[0]' --output json":                                `"c2"`,
 		describeImages + "--query 'sort_by(imageDetails,&imagePushedAt)[*].imageTags[0]' --output text":                                              "c1\tc2",
 		"aws ecr describe-images --repository-name empty --query 'sort_by(imageDetails[?imageTags], &imagePushedAt)[-1].imageTags[0]' --output json": "null",
@@ -87,18 +112,18 @@ func TestABuildsAWSGivesAPasswordThatLogsIn(t *testing.T) {
 
 func TestABuildsAWSFailsInTheWordsOfTheRealOne(t *testing.T) {
 	host := newRegistry(t)
-	push(t, host, "c1", 1)
+	host.push("c1")
 	printed, status := ask(t, host, describeImages+"--image-ids imageTag=none")
 	assert.Equal(t, 254, status)
 	assert.Contains(t, printed, "An error occurred (ImageNotFoundException) when calling the DescribeImages operation: "+
-		"The image with imageId {imageDigest:'null', imageTag:'none'} does not exist within the repository with name 'penguinshop-dev'")
+		"The image with imageId {imageDigest:'null', imageTag:'none'} does not exist within the repository with name 'penguinshop-dev' in the registry with id '123456789012'")
 
 	for command, want := range map[string]string{
 		"aws s3 ls":                          `the sandbox cannot answer "aws s3 ls"`,
 		"aws":                                `the sandbox cannot answer "aws "`,
 		"aws ecr describe-images":            "the following arguments are required: --repository-name",
 		describeImages + "--max-items 1":     "the sandbox does not know the option --max-items here",
-		describeImages + "--image-ids tag=x": "write imageTag=… or imageDigest=…",
+		describeImages + "--image-ids tag=x": "write imageDigest=… or imageTag=…",
 		describeImages + "--output table":    "the sandbox prints json and text",
 		describeImages + "--output text":     "narrow --query",
 		describeImages + "--query 'imageDetails[' --output text": "bad value for --query imageDetails[",
@@ -109,10 +134,51 @@ func TestABuildsAWSFailsInTheWordsOfTheRealOne(t *testing.T) {
 	}
 }
 
-func TestABuildsAWSSaysThatTheRegistryIsGone(t *testing.T) {
-	printed, status := ask(t, "127.0.0.1:1", describeImages)
-	assert.Equal(t, 255, status)
-	assert.Contains(t, printed, "Could not connect to the registry")
+func TestABuildsAWSReadsAllPages(t *testing.T) {
+	host := newRegistry(t)
+	for range 3 {
+		host.push(rand.Text())
+	}
+	printed, status := ask(t, host, "aws ecr describe-images --repository-name penguinshop-dev --max-results 2 --query 'length(imageDetails)'")
+	assert.Zero(t, status, printed)
+	assert.Equal(t, "3", printed)
+}
+
+func TestABuildWithoutARegistryIsToldSo(t *testing.T) {
+	printed, status := ask(t, nil, describeImages)
+	assert.Equal(t, 254, status)
+	assert.Contains(t, printed, `the sandbox has no service "ECR"`)
+}
+
+func TestAnArtifactIsPushedByAWSAlone(t *testing.T) {
+	host := newRegistry(t)
+	subject := host.push("c1")
+	printed, status := ask(t, host, `set -e
+        printf '{}' > config.json; printf 'components' > sbom.json
+        for file in config.json sbom.json; do
+          id="$(aws ecr initiate-layer-upload --repository-name penguinshop-dev --query uploadId --output text)"
+          last=$(($(wc -c < $file) - 1))
+          aws ecr upload-layer-part --repository-name penguinshop-dev --upload-id "$id" --part-first-byte 0 --part-last-byte $last --layer-part-blob fileb://$file > part.txt
+          aws ecr complete-layer-upload --repository-name penguinshop-dev --upload-id "$id" --layer-digests "sha256:$(sha256sum $file | cut -d' ' -f1)" > done.txt
+        done
+        printf '{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","artifactType":"text/plain","config":{"mediaType":"application/vnd.oci.empty.v1+json","size":2,"digest":"sha256:%s"},"layers":[{"mediaType":"text/plain","size":10,"digest":"sha256:%s"}],"subject":{"mediaType":"application/vnd.docker.distribution.manifest.v2+json","size":1,"digest":"`+subject+`"}}' "$(sha256sum config.json | cut -d' ' -f1)" "$(sha256sum sbom.json | cut -d' ' -f1)" > manifest.json
+        aws ecr put-image --repository-name penguinshop-dev --image-tag sbom --image-manifest file://manifest.json --query image.imageId.imageTag --output text`)
+	assert.Zero(t, status, printed)
+	assert.Equal(t, "sbom", printed)
+	digest, err := name.NewDigest(host.Host()+"/penguinshop-dev@"+subject, name.Insecure)
+	require.NoError(t, err)
+	index, err := remote.Referrers(digest)
+	require.NoError(t, err)
+	referrers, err := index.IndexManifest()
+	require.NoError(t, err)
+	require.Len(t, referrers.Manifests, 1)
+	sbom := types.ImageIdentifier{ImageTag: aws.String("sbom")}
+	described, err := host.DescribeImages(t.Context(), &sdk.DescribeImagesInput{
+		RepositoryName: aws.String("penguinshop-dev"), ImageIds: []types.ImageIdentifier{sbom},
+	})
+	require.NoError(t, err)
+	assert.Equal(t, referrers.Manifests[0].Digest.String(), *described.ImageDetails[0].ImageDigest)
+	assert.Equal(t, "text/plain", *described.ImageDetails[0].ArtifactMediaType)
 }
 
 func TestDockerNeedsAPrivilegedBuildAsInCodeBuild(t *testing.T) {

@@ -22,6 +22,7 @@ import (
 	"github.com/penguinshop/delivery/sandbox/codepipeline"
 	"github.com/penguinshop/delivery/sandbox/graph"
 	"github.com/penguinshop/delivery/sandbox/journal"
+	"github.com/penguinshop/delivery/sandbox/wire"
 )
 
 // Config is what the service works with.
@@ -32,8 +33,8 @@ type Config struct {
 	Folder string
 	// Region is the AWS region that builds are told they run in.
 	Region string
-	// Registry is the host:port of the registry that a build's aws answers for, over plain HTTP.
-	Registry string
+	// Registry is the ECR that a build's aws answers for.
+	Registry Registry
 	// InstallDocker writes an executable called docker into a folder: a container engine's InstallCLI.
 	InstallDocker func(dir string) error
 	// StandIn gives the value that a build finds in a declared variable: another one where the declared value names something
@@ -99,7 +100,12 @@ func (s *Service) Build(ctx context.Context, in codepipeline.Build) (_ codepipel
 		return built, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(temp)) }()
-	env, err := s.prepare(temp, project, in)
+	session, close, err := s.openRegistry()
+	if err != nil {
+		return built, err
+	}
+	defer func() { err = errors.Join(err, close()) }()
+	env, err := s.prepare(temp, project, in, session)
 	if err != nil {
 		return built, err
 	}
@@ -151,7 +157,7 @@ func (s *Service) begin(name string) (*project, int, error) {
 
 // prepare lays out a build's folders under temp, and returns the environment that CodeBuild itself would give it, as far as
 // it does not name the build.
-func (s *Service) prepare(temp string, p *project, in codepipeline.Build) (environment, error) {
+func (s *Service) prepare(temp string, p *project, in codepipeline.Build, session wire.Session) (environment, error) {
 	folder := func(name string) string { return filepath.Join(temp, name) }
 	for _, name := range []string{"home", "tmp", "tools", "state"} {
 		if err := os.Mkdir(folder(name), 0o700); err != nil {
@@ -179,7 +185,7 @@ func (s *Service) prepare(temp string, p *project, in codepipeline.Build) (envir
 		"CODEBUILD_RESOLVED_SOURCE_VERSION": in.Commit,
 		"CODEBUILD_START_TIME":              strconv.FormatInt(time.Now().UnixMilli(), 10),
 	})
-	return env, errors.Join(linkNPM(folder("home")), s.installTools(folder("tools"), p.privileged))
+	return env, errors.Join(linkNPM(folder("home")), s.installTools(folder("tools"), p.privileged, session))
 }
 
 // standIn replaces the values that the sandbox stands in for.

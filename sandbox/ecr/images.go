@@ -39,6 +39,7 @@ func (s *Service) DescribeRepositories(_ context.Context, in *ecr.DescribeReposi
 		}
 		out.Repositories = append(out.Repositories, types.Repository{
 			RegistryId: &s.account, RepositoryName: &r.name, RepositoryArn: &r.arn, RepositoryUri: &r.url, ImageTagMutability: mutability,
+			ImageScanningConfiguration: &types.ImageScanningConfiguration{ScanOnPush: r.scanOnPush},
 		})
 	}
 	return out, nil
@@ -58,7 +59,7 @@ func (s *Service) DescribeImages(_ context.Context, in *ecr.DescribeImagesInput,
 	if err != nil {
 		return nil, err
 	}
-	out := &ecr.DescribeImagesOutput{}
+	out := &ecr.DescribeImagesOutput{ImageDetails: []types.ImageDetail{}}
 	for _, id := range in.ImageIds {
 		i := r.find(id)
 		if i == nil {
@@ -173,10 +174,14 @@ func (s *Service) noImage(r *repository, id types.ImageIdentifier) error {
 }
 
 func (s *Service) detail(r *repository, i *image) types.ImageDetail {
-	return types.ImageDetail{
+	detail := types.ImageDetail{
 		RegistryId: &s.account, RepositoryName: &r.name, ImageDigest: &i.digest, ImageTags: slices.Clone(i.tags),
 		ImageSizeInBytes: &i.size, ImagePushedAt: &i.pushed, ImageManifestMediaType: &i.mediaType,
 	}
+	if i.artifact != "" {
+		detail.ArtifactMediaType = &i.artifact
+	}
+	return detail
 }
 
 func invalid(format string, args ...any) error {

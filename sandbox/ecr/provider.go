@@ -19,7 +19,7 @@ func (s *Service) Providers() map[string]graph.Provider {
 	}
 }
 
-// declaredRepository is aws:ecr/repository:Repository. Images are encrypted and scanned by nobody here.
+// declaredRepository is aws:ecr/repository:Repository. Images are encrypted by nobody here.
 type declaredRepository struct {
 	Name                       string            `json:"name"`
 	ARN                        string            `json:"arn"`
@@ -27,8 +27,10 @@ type declaredRepository struct {
 	ImageTagMutability         string            `json:"imageTagMutability"`
 	ForceDelete                bool              `json:"forceDelete"`
 	Tags                       map[string]string `json:"tags"`
-	ImageScanningConfiguration any               `json:"imageScanningConfiguration"`
-	EncryptionConfigurations   any               `json:"encryptionConfigurations"`
+	ImageScanningConfiguration struct {
+		ScanOnPush bool `json:"scanOnPush"`
+	} `json:"imageScanningConfiguration"`
+	EncryptionConfigurations any `json:"encryptionConfigurations"`
 }
 
 func (d declaredRepository) immutable(r graph.Resource) (bool, error) {
@@ -59,7 +61,8 @@ func (p repositoryProvider) Create(_ context.Context, r graph.Resource) error {
 			"The repository with name '%s' already exists in the registry with id '%s'", d.Name, p.service.account))}
 	}
 	p.service.repositories[d.Name] = &repository{
-		name: d.Name, arn: d.ARN, url: d.RepositoryURL, immutable: immutable, images: map[string]*image{},
+		name: d.Name, arn: d.ARN, url: d.RepositoryURL, immutable: immutable, scanOnPush: d.ImageScanningConfiguration.ScanOnPush,
+		images: map[string]*image{},
 	}
 	return nil
 }
@@ -73,7 +76,9 @@ func (p repositoryProvider) Update(_ context.Context, _, next graph.Resource) er
 	if err != nil {
 		return err
 	}
-	return p.service.change(d.Name, func(r *repository) { r.immutable = immutable })
+	return p.service.change(d.Name, func(r *repository) {
+		r.immutable, r.scanOnPush = immutable, d.ImageScanningConfiguration.ScanOnPush
+	})
 }
 
 func (p repositoryProvider) Delete(_ context.Context, r graph.Resource) error {

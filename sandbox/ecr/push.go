@@ -2,12 +2,12 @@ package ecr
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"regexp"
 	"slices"
 	"strings"
@@ -67,9 +67,14 @@ func (s *Service) putManifest(w http.ResponseWriter, r *http.Request, into *repo
 
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.store(w, r, into, tag, digest, manifest)
+}
+
+// store has the protocol's handler keep a manifest, and notes the image. The tag is empty for a push by digest.
+func (s *Service) store(w http.ResponseWriter, r *http.Request, into *repository, tag, digest string, manifest []byte) {
 	holder := into.tagged(tag)
 	if into.immutable && holder != nil && holder.digest != digest {
-		refuse(w, http.StatusBadRequest, "TAG_INVALID", fmt.Sprintf("The image tag '%s' already exists in the '%s' repository and "+
+		refuse(w, http.StatusBadRequest, tagTaken, fmt.Sprintf("The image tag '%s' already exists in the '%s' repository and "+
 			"cannot be overwritten because the tag is immutable.", tag, into.name))
 		return
 	}
@@ -80,7 +85,8 @@ func (s *Service) putManifest(w http.ResponseWriter, r *http.Request, into *repo
 	}
 	pushed := into.images[digest]
 	if pushed == nil {
-		pushed = &image{digest: digest, manifest: manifest, mediaType: r.Header.Get("Content-Type"), size: sizeOf(manifest), pushed: s.clock.Now()}
+		pushed = describe(manifest)
+		pushed.digest, pushed.mediaType, pushed.pushed = digest, r.Header.Get("Content-Type"), s.clock.Now()
 		into.images[digest] = pushed
 	}
 	if tag == "" || holder == pushed {
@@ -102,33 +108,56 @@ func (r *repository) tagged(tag string) *image {
 	return nil
 }
 
-// remove takes an image and its tags out of the repository. The layers stay: others may have them too.
+// remove takes an image and its tags out of the repository, and with it what refers to it, such as its bill of materials. The
+// layers stay: others may have them too.
 func (s *Service) remove(from *repository, i *image) {
 	for _, target := range append([]string{i.digest}, i.tags...) {
-		r := httptest.NewRequest(http.MethodDelete, "/v2/"+from.name+"/manifests/"+target, nil)
-		s.protocol.ServeHTTP(httptest.NewRecorder(), r)
+		s.ask(http.MethodDelete, "/v2/"+from.name+"/manifests/"+target, "", nil)
 	}
 	delete(from.images, i.digest)
+	for _, other := range from.images {
+		if other.subject == i.digest {
+			s.remove(from, other)
+		}
+	}
 }
 
-// sizeOf is the sum of an image's layers and configuration, which ECR gives as its size; 0 for an index.
-func sizeOf(manifest []byte) int64 {
+// describe reads what ECR tells of a manifest: the sum of layers and configuration as the size, 0 for an index; the kind of
+// artifact; what it refers to.
+func describe(manifest []byte) *image {
+	i := &image{manifest: manifest}
 	parsed, err := v1.ParseManifest(bytes.NewReader(manifest))
-	if err != nil || len(parsed.Layers) == 0 {
-		return 0
+	if err != nil {
+		return i
 	}
-	size := parsed.Config.Size
+	i.artifact = cmp.Or(parsed.ArtifactType, string(parsed.Config.MediaType))
+	if parsed.Subject != nil {
+		i.subject = parsed.Subject.Digest.String()
+	}
+	if len(parsed.Layers) == 0 {
+		return i
+	}
+	i.size = parsed.Config.Size
 	for _, layer := range parsed.Layers {
-		size += layer.Size
+		i.size += layer.Size
 	}
-	return size
+	return i
 }
+
+// protocolError is an error of the registry's protocol.
+type protocolError struct {
+	Code    string `json:"code"`
+	Message string `json:"message"`
+}
+
+// tagTaken is the code by which ECR refuses to move an immutable tag.
+const tagTaken = "TAG_INVALID"
 
 // refuse answers with an error of the registry's protocol.
 func refuse(w http.ResponseWriter, code int, reason, message string) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(code)
-	_ = json.NewEncoder(w).Encode(map[string]any{"errors": []map[string]string{{"code": reason, "message": message}}})
+	_ = json.NewEncoder(w).Encode(map[string]any{"errors": []protocolError{{reason, message}}})
 }
 
 // status remembers the code of an answer.

@@ -24,12 +24,15 @@ import (
 
 	"github.com/penguinshop/delivery/sandbox/cache"
 	"github.com/penguinshop/delivery/sandbox/clock"
+	"github.com/penguinshop/delivery/sandbox/journal"
 )
 
 // Options say whose registry this is and where it keeps its bytes.
 type Options struct {
 	Region, Account string
 	Clock           clock.Clock
+	// Journal hears of what the registry leaves out; nil tells nobody.
+	Journal *journal.Journal
 	// Folder holds the layers, addressed by their content. Layers of earlier runs in it need not be pushed again; repositories,
 	// tags and manifests are each run's own. Layers older than a week are removed when a service starts.
 	Folder string
@@ -39,17 +42,21 @@ type Options struct {
 type Service struct {
 	region, account string
 	clock           clock.Clock
+	journal         *journal.Journal
 	protocol        http.Handler
 	door            door
 
 	mu           sync.Mutex
 	repositories map[string]*repository
+	uploads      map[string]*upload // by their identifiers
 }
 
 // repository is one declared repository and its images.
 type repository struct {
 	name, arn, url string
 	immutable      bool
+	scanOnPush     bool
+	findings       []types.ImageScanFinding
 	lifecycle      []lifecycleRule
 	images         map[string]*image // by digest
 }
@@ -57,10 +64,14 @@ type repository struct {
 // image is one pushed manifest.
 type image struct {
 	digest, mediaType string
-	manifest          []byte
-	tags              []string
-	size              int64
-	pushed            time.Time
+	// artifact is the media type of its configuration, or the artifact's own.
+	artifact string
+	// subject is the digest of the image that it refers to; empty for an image itself.
+	subject  string
+	manifest []byte
+	tags     []string
+	size     int64
+	pushed   time.Time
 }
 
 // New opens the registry on loopback; it has no repository yet. Close ends it. It takes the port that the folder's last
@@ -71,8 +82,9 @@ func New(o Options) (*Service, error) {
 	}
 	cache.Forget(o.Folder, layerLife)
 	s := &Service{
-		region: o.Region, account: o.Account, clock: o.Clock, repositories: map[string]*repository{},
-		protocol: registry.New(registry.Logger(log.New(io.Discard, "", 0)), registry.WithBlobHandler(registry.NewDiskBlobHandler(o.Folder))),
+		region: o.Region, account: o.Account, clock: o.Clock, journal: o.Journal, repositories: map[string]*repository{}, uploads: map[string]*upload{},
+		protocol: registry.New(registry.Logger(log.New(io.Discard, "", 0)), registry.WithReferrersSupport(true),
+			registry.WithBlobHandler(registry.NewDiskBlobHandler(o.Folder))),
 	}
 	s.door.handler = http.HandlerFunc(s.serve)
 	last := filepath.Join(o.Folder, "address")

@@ -55,7 +55,7 @@ func (w *World) raise(ctx context.Context, o Options, graphs []*graph.Graph) err
 	if err != nil {
 		return err
 	}
-	if w.ECR, err = ecr.New(ecr.Options{Region: w.Region, Account: account, Clock: w.Clock, Folder: layers}); err != nil {
+	if w.ECR, err = ecr.New(ecr.Options{Region: w.Region, Account: account, Clock: w.Clock, Journal: w.Journal, Folder: layers}); err != nil {
 		return err
 	}
 	w.onClose("the registry", w.ECR.Close)
@@ -98,7 +98,7 @@ func (w *World) raise(ctx context.Context, o Options, graphs []*graph.Graph) err
 	w.onClose("EventBridge Scheduler", w.Scheduler.Close)
 	w.Functions = lambda.New(lambda.Config{Clock: w.Clock, Journal: w.Journal, Clients: w.functionClients, Log: w.functionLog})
 	w.onClose("Lambda", w.Functions.Close)
-	w.Builds = codebuild.New(codebuild.Config{Journal: w.Journal, Folder: folder.Path, Region: w.Region, Registry: w.ECR.Host(),
+	w.Builds = codebuild.New(codebuild.Config{Journal: w.Journal, Folder: folder.Path, Region: w.Region, Registry: w.ECR,
 		InstallDocker: engine.InstallCLI, StandIn: func(_ context.Context, name, declared string) (string, error) {
 			if base, replaced := bases[declared]; replaced && name == baseImageVariable {
 				return base, nil
