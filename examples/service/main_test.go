@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"testing"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
@@ -12,16 +11,11 @@ import (
 	"github.com/penguinshop/delivery/sandbox/graph"
 )
 
-// zip stands in for the function's, which takes a compiler.
-func zip(context.Context) (pulumi.Archive, error) {
-	return pulumi.NewAssetArchive(map[string]any{"bootstrap": pulumi.NewStringAsset("shiftfn")}), nil
-}
-
 func declare(t *testing.T) *graph.Graph {
 	t.Helper()
 	project, err := graph.Load(".")
 	require.NoError(t, err)
-	g, err := project.Run(t.Context(), "prod", checkout(zip))
+	g, err := project.Run(t.Context(), "prod", checkout)
 	require.NoError(t, err)
 	return g
 }
@@ -29,14 +23,19 @@ func declare(t *testing.T) *graph.Graph {
 func TestTheServiceStandsInTheNetworkThatIsThere(t *testing.T) {
 	g := declare(t)
 	assert.Empty(t, g.OfType("aws:ec2/vpc:Vpc"))
-	balancers := g.OfType("aws:lb/loadBalancer:LoadBalancer")
-	require.Len(t, balancers, 1)
-	assert.Equal(t, true, balancers[0].Inputs["internal"])
+	assert.Equal(t, "https://checkout.example.com", g.Exports[contract.KeyURL])
 	require.Len(t, g.OfType("aws:ecs/service:Service"), 2)
 	for _, service := range g.OfType("aws:ecs/service:Service") {
-		assert.Equal(t, false, service.Inputs["networkConfiguration"].(map[string]any)["assignPublicIp"])
+		assert.Len(t, service.Inputs["networkConfiguration"].(map[string]any)["subnets"], 3)
 		assert.Subset(t, service.IgnoreChanges, []string{"taskDefinition", "desiredCount"}, "the pipeline and the function own them")
 	}
+}
+
+func TestTheFunctionIsBuiltFromTheModulesOwnSources(t *testing.T) {
+	functions := declare(t).OfType("aws:lambda/function:Function")
+	require.Len(t, functions, 1)
+	assert.Equal(t, "checkout-prod-shift", functions[0].Inputs["name"])
+	assert.NotEmpty(t, functions[0].Inputs["code"])
 }
 
 // TestAPipelineCanDeliverToIt reads the stack as the shared stack of a delivery reads its environments.
