@@ -141,6 +141,9 @@ func consequences(s Status, m Move) []string {
 	if m.To == s.lease.Order.Candidate {
 		all = append(all, fmt.Sprintf("this goes forward: %s holds the last release", m.To))
 	}
+	if m.Takes.Commit == "" && m.Takes.Image != "" {
+		all = append(all, fmt.Sprintf("no commit is known for %s's image, %s: unless you know it, it may be the placeholder that the environment began with", m.To, m.Takes.Image))
+	}
 	if t := m.Takes.Targets; t != nil && t.Unhealthy > 0 {
 		all = append(all, fmt.Sprintf("%d targets of %s are unhealthy and get none of it", t.Unhealthy, m.To))
 	}

@@ -39,7 +39,8 @@ func TestRollbackGoesToTheVersionBeforeTheLastRelease(t *testing.T) {
 		after  rollout.Weights
 		says   string
 	}{
-		"after a promotion, to the warm side": {func(*Status) {}, "", rollout.Weights{Blue: 100}, "blue is no longer standby"},
+		"after a promotion, to the warm side":    {func(*Status) {}, "", rollout.Weights{Blue: 100}, "blue is no longer standby"},
+		"to a side whose image nobody delivered": {func(s *Status) { s.Sides[0].Image = "podinfo:6.9.1" }, "", rollout.Weights{Blue: 100}, "podinfo:6.9.1"},
 		"in the middle of a shift, which is told to stop": {func(s *Status) {
 			s.lease.Kind, s.Weights, s.Live, s.Standby = controller.LeaseShift, &rollout.Weights{Blue: 75, Green: 25}, "", nil
 		}, "", rollout.Weights{Blue: 100}, "fails the pipeline's action (HALTED)"},

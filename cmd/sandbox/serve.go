@@ -76,6 +76,10 @@ func serve(ctx context.Context, w *world.World) (_ *served, err error) {
 		}
 		p.previews[e.Name] = "http://" + listener.Addr().String()
 	}
+	pages := map[string]string{}
+	for _, e := range w.Environments {
+		pages[e.URL] = e.Address
+	}
 	token := rand.Text()
 	listener, err := open(consolePort, console.Handler(p, console.Options{Charts: console.ChartsIn(w.Repository.Root()),
 		Extra: map[string]http.Handler{"POST /aws/": wire.Handler(token, w.API())}}))
@@ -84,7 +88,7 @@ func serve(ctx context.Context, w *world.World) (_ *served, err error) {
 	}
 	s.URL = "http://" + listener.Addr().String()
 	withdraw, err := wire.Announce(wire.Session{Address: listener.Addr().String(), Token: token, PID: os.Getpid(), Region: w.Region,
-		Directory: w.Repository.Root(), Started: time.Now(), Clock: w.Clock.Now(), Scale: w.Scale()})
+		Directory: w.Repository.Root(), Started: time.Now(), Pages: pages, Clock: w.Clock.Now(), Scale: w.Scale()})
 	if err != nil {
 		return nil, err
 	}

@@ -31,6 +31,9 @@ all that waits and answers nothing.`,
 			if err != nil {
 				return err
 			}
+			for i := range waiting {
+				waiting[i].LookAt = o.here(waiting[i].LookAt)
+			}
 			if list {
 				return listed(c, o, d, waiting)
 			}

@@ -30,6 +30,16 @@ type options struct {
 	sandbox, json            bool
 	region, profile, project string
 	outputs                  []string
+	// pages are where a sandbox answers the addresses that its stacks declare.
+	pages map[string]string
+}
+
+// here is an address as this machine reaches it.
+func (o *options) here(address string) string {
+	if local, ok := o.pages[address]; ok {
+		return local
+	}
+	return address
 }
 
 // delivery finds what is operated, with the one environment that is named, or all.
@@ -50,6 +60,9 @@ func (o *options) delivery(ctx context.Context, environment string) (*operator.D
 	}
 	if err != nil {
 		return nil, err
+	}
+	for i := range d.Environments {
+		d.Environments[i].Settings.URL = o.here(d.Environments[i].Settings.URL)
 	}
 	return d, d.Select(environment)
 }
@@ -85,6 +98,7 @@ func (o *options) connect(ctx context.Context, outputs []operator.Outputs) (oper
 		if err != nil {
 			return operator.Clients{}, nil, err
 		}
+		o.pages = session.Pages
 		return operator.Of(wire.Config(session, session.Region, sdkClients()...)), session.Now, nil
 	}
 	region := o.region

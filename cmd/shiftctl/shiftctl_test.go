@@ -37,6 +37,8 @@ func TestAnOperatorFollowsAReleaseAndRollsItBack(t *testing.T) {
 	assert.Contains(t, got.err, "nothing is under way")
 
 	w.release()
+	got = w.sandbox("status", "dev")
+	assert.Contains(t, got.out, "dev  http://127.0.0.1:8080\n", "the address is the one that answers on this machine")
 	w.asked()
 	got = w.sandbox("approve", "--list", "--json")
 	var waiting []operator.Approval

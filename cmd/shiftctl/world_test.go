@@ -189,7 +189,8 @@ func (w *world) serve(c clock.Clock) {
 	}))
 	w.t.Cleanup(server.Close)
 	withdraw, err := wire.Announce(wire.Session{Address: strings.TrimPrefix(server.URL, "http://"), Token: "secret", PID: os.Getpid(), Region: region,
-		Started: time.Now(), Clock: c.Now(), Scale: speed})
+		Started: time.Now(), Clock: c.Now(), Scale: speed,
+		Pages: map[string]string{w.exports["dev"]["url"].(string): "http://127.0.0.1:8080"}})
 	require.NoError(w.t, err)
 	w.t.Cleanup(func() { require.NoError(w.t, withdraw()) })
 }

@@ -92,6 +92,9 @@ func (d deployAction) settle(ctx context.Context, cluster, name, clone string, d
 			return outcome{}, fmt.Errorf("service %s was deployed anew while it settled: it uses %s, and not %s: %s", name,
 				aws.ToString(service.TaskDefinition), clone, lastEvent(service))
 		case len(service.Deployments) == 1 && now.RunningCount == service.DesiredCount && service.RunningCount == service.DesiredCount:
+			if service.DesiredCount == 0 {
+				return outcome{summary: fmt.Sprintf("%s takes %s; no task is asked for yet", name, lastSegment(clone))}, nil
+			}
 			return outcome{summary: fmt.Sprintf("%s runs %s, %d tasks", name, lastSegment(clone), service.RunningCount)}, nil
 		case d.service.config.Clock.Now().After(deadline):
 			return outcome{}, fmt.Errorf("service %s did not settle in time: %d of %d tasks run, rollout %s: %s", name, now.RunningCount,

@@ -26,6 +26,8 @@ type Session struct {
 	// Directory is the project that it delivers.
 	Directory string    `json:"directory"`
 	Started   time.Time `json:"started"`
+	// Pages says where each environment's declared address is answered on this machine.
+	Pages map[string]string `json:"pages,omitempty"`
 	// Clock is what the sandbox's own clock showed at Started, and Scale how many times faster than the machine's it runs; 0 is
 	// taken for the machine's own time.
 	Clock time.Time `json:"clock,omitzero"`
