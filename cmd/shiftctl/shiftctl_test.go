@@ -212,7 +212,7 @@ func TestADeliveryIsFoundByItsStacksOutputs(t *testing.T) {
 
 func TestWhatCannotBeReadIsNamedAndTheRestIsShown(t *testing.T) {
 	w := open(t, quick)
-	delete(w.services, "Scheduler")
+	delete(w.Services, "Scheduler")
 	got := w.sandbox("status", "dev")
 	assert.Equal(t, exitFailed, got.code)
 	assert.Contains(t, got.err, "dev: lease: ")
