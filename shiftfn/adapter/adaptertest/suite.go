@@ -4,6 +4,10 @@ package adaptertest
 import (
 	"context"
 	"log/slog"
+	"maps"
+	"net/http"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -21,43 +25,63 @@ import (
 	"github.com/penguinshop/delivery/shiftfn/settings"
 )
 
-// World is one environment: two services at a count of 1 and 0 behind a listener at blue 100, green 0, with a preview rule
-// that leads to green and scalable targets of 1 to 4 tasks for blue and 0 to 4 for green.
+// World is one environment: two services at their minimum and 0 tasks behind a listener at blue 100, green 0, with a preview
+// rule that leads to green and scalable targets from the minimum (0 for green) to Maximum.
 type World struct {
 	Settings settings.Settings
+	// Clients are the adapters', made of a watched configuration. Balancer is for what the suite asks and changes itself.
 	Clients  adapter.Clients
+	Balancer adapter.ELB
 	Now      func() time.Time
+	Maximum  int
 	// Register registers a task definition of the green family as the pipeline does: a clone of the declared one with another
-	// image, and, where memory is not empty, with another size.
+	// image, and, where memory is not empty, with another size in MiB.
 	Register func(t *testing.T, image, memory string) (arn string)
 	// Deploy gives green's service a task definition.
 	Deploy func(t *testing.T, arn string)
-	// Measure publishes one value of a load balancer's metric for a target group. Nil where metrics are made by traffic alone.
+	// Stop leaves a stopped task of green's behind.
+	Stop func(t *testing.T)
+	// Measure publishes one value of a load balancer's metric for a target group. The times do not go back.
 	Measure func(t *testing.T, c rollout.Colour, metric string, value float64, at time.Time)
 	// Alarm declares an alarm in a state.
 	Alarm func(t *testing.T, name string, state rollout.AlarmState)
 	// Log writes a line into the application's log group.
 	Log func(t *testing.T, c rollout.Colour, line string)
-	// Pipeline is false where the world knows no jobs, Percentiles where it computes no percentiles of a metric, and Prefixes
-	// where it does not select log streams by the beginnings of their names.
-	Pipeline, Percentiles, Prefixes bool
 }
+
+// Apart is what a world does not do as AWS documents it, each with how it shows: an operation, or a part of one. The suite
+// leaves out what cannot be had there, and nothing else.
+type Apart map[string]string
+
+// The parts of operations that a world may lack.
+const (
+	Percentiles = "GetMetricData: percentiles"
+	Prefixes    = "FilterLogEvents: logStreamNamePrefix"
+	// Traffic is requests through the load balancer.
+	Traffic = "Do"
+)
+
+// Watch makes the calls of a configuration's clients known to the suite; the account is the one of the world's ARNs.
+type Watch func(c aws.Config, account string) aws.Config
 
 const digest = "sha256:5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef"
 
-// Run runs the suite. Each test gets a world of its own.
-func Run(t *testing.T, raise func(t *testing.T) *World) {
+// Run runs the suite, each test in a world of its own, and returns what IAM must have allowed for it. It fails where the adapters
+// could make a call that no test has led them to.
+func Run(t *testing.T, apart Apart, raise func(t *testing.T, watch Watch) *World) []Call {
+	seen := &recorder{operations: map[string]bool{}, calls: map[string]Call{}}
 	each := func(name string, test func(s *suite, t *testing.T)) {
 		t.Run(name, func(t *testing.T) {
-			w := raise(t)
+			w := raise(t, seen.watch)
+			w.Clients.HTTP = watchedHTTP{w.Clients.HTTP, seen}
 			policy := rollout.Policy{}
-			if w.Percentiles {
+			if apart[Percentiles] == "" {
 				policy.Limits.LatencyMs = 500
 			}
 			plan, problems := policy.Plan()
 			require.Empty(t, problems)
 			log := slog.New(slog.DiscardHandler)
-			test(&suite{w, &adapter.World{Settings: w.Settings, Clients: w.Clients, Plan: plan, Now: w.Now, Log: log},
+			test(&suite{w, apart, &adapter.World{Settings: w.Settings, Clients: w.Clients, Plan: plan, Now: w.Now, Log: log},
 				&adapter.Leases{Settings: w.Settings, Scheduler: w.Clients.Scheduler, Now: w.Now, Log: log}}, t)
 		})
 	}
@@ -73,11 +97,45 @@ func Run(t *testing.T, raise func(t *testing.T) *World) {
 	each("reads alarms by name", (*suite).alarms)
 	each("reads the complete periods of both sides", (*suite).metrics)
 	each("diagnoses with the secrets struck out", (*suite).diagnosis)
+	each("tells of tasks that stopped", (*suite).stopped)
+	each("probes the side that the preview rule leads to", (*suite).probes)
 	each("publishes events", (*suite).events)
+	each("answers jobs, and knows when nobody waits for an answer", (*suite).jobs)
+	t.Run("makes every call that the adapters' interfaces have", func(t *testing.T) {
+		assert.Empty(t, seen.unknown, "say in call.go which permission it needs")
+		for _, operation := range operations() {
+			assert.True(t, seen.operations[operation] || apart[operation] != "", "no test leads the adapters to %s", operation)
+		}
+	})
+	return slices.Collect(maps.Values(seen.calls))
+}
+
+// operations are the names of everything that Clients can do.
+func operations() []string {
+	var names []string
+	for _, client := range reflect.VisibleFields(reflect.TypeFor[adapter.Clients]()) {
+		for method := range client.Type.NumMethod() {
+			names = append(names, client.Type.Method(method).Name)
+		}
+	}
+	return names
+}
+
+type watchedHTTP struct {
+	adapter.HTTP
+	seen *recorder
+}
+
+func (h watchedHTTP) Do(r *http.Request) (*http.Response, error) {
+	h.seen.mu.Lock()
+	h.seen.operations["Do"] = true
+	h.seen.mu.Unlock()
+	return h.HTTP.Do(r)
 }
 
 type suite struct {
 	*World
+	apart   Apart
 	adapter *adapter.World
 	leases  *adapter.Leases
 }
@@ -98,12 +156,12 @@ func (s *suite) declared(t *testing.T) {
 	o := s.observe(t, rollout.Look{})
 	assert.Equal(t, rollout.Weights{Blue: 100}, *o.Weights)
 	assert.Equal(t, rollout.Green, *o.Preview)
-	assert.Equal(t, 1, o.Blue.Service.Desired)
+	assert.Equal(t, s.Settings.MinimumTasks, o.Blue.Service.Desired)
 	assert.Equal(t, 0, o.Green.Service.Desired)
 	assert.Equal(t, s.Settings.Green.TaskDefinition, o.Green.Service.TaskDefinition)
 	assert.Empty(t, o.Blue.Service.Failed)
-	assert.Equal(t, rollout.Scaling{Managed: true, Min: 1, Max: 4}, *o.Blue.Scaling)
-	assert.Equal(t, rollout.Scaling{Managed: true, Min: 0, Max: 4}, *o.Green.Scaling)
+	assert.Equal(t, rollout.Scaling{Managed: true, Min: s.Settings.MinimumTasks, Max: s.Maximum}, *o.Blue.Scaling)
+	assert.Equal(t, rollout.Scaling{Managed: true, Min: 0, Max: s.Maximum}, *o.Green.Scaling)
 	assert.Zero(t, *o.Green.Targets)
 	assert.Nil(t, o.Release)
 	assert.Nil(t, o.Probes)
@@ -117,7 +175,7 @@ func (s *suite) move(t *testing.T, from, to rollout.Weights) {
 
 func (s *suite) action(t *testing.T) types.Action {
 	t.Helper()
-	out, err := s.Clients.ELB.DescribeListeners(context.Background(), &elb.DescribeListenersInput{ListenerArns: []string{s.Settings.Listener}})
+	out, err := s.Balancer.DescribeListeners(context.Background(), &elb.DescribeListenersInput{ListenerArns: []string{s.Settings.Listener}})
 	require.NoError(t, err)
 	require.Len(t, out.Listeners[0].DefaultActions, 1)
 	return out.Listeners[0].DefaultActions[0]
@@ -148,7 +206,7 @@ func (s *suite) moved(t *testing.T) {
 
 func (s *suite) small(t *testing.T) {
 	for weight, want := range map[int32]int{1: 1, 998: 99} {
-		_, err := s.Clients.ELB.ModifyListener(context.Background(), &elb.ModifyListenerInput{
+		_, err := s.Balancer.ModifyListener(context.Background(), &elb.ModifyListenerInput{
 			ListenerArn: aws.String(s.Settings.Listener),
 			DefaultActions: []types.Action{{Type: types.ActionTypeEnumForward, ForwardConfig: &types.ForwardActionConfig{TargetGroups: []types.TargetGroupTuple{
 				{TargetGroupArn: aws.String(s.Settings.Blue.TargetGroup), Weight: aws.Int32(999 - weight)},
@@ -175,15 +233,15 @@ func (s *suite) tasks(t *testing.T) {
 	o := s.observe(t, rollout.Look{})
 	assert.Equal(t, 0, o.Green.Service.Desired)
 	assert.Equal(t, other, o.Green.Service.TaskDefinition)
-	assert.Equal(t, 1, o.Blue.Service.Desired)
+	assert.Equal(t, s.Settings.MinimumTasks, o.Blue.Service.Desired)
 }
 
 func (s *suite) bounds(t *testing.T) {
 	for _, want := range []rollout.ScalingWant{{Min: 0, Suspended: true}, {Min: 2}, {Min: 1, Suspended: true}, {}} {
 		s.apply(t, rollout.Change{Kind: rollout.ChangeScaling, Colour: rollout.Green, Scaling: want})
 		o := s.observe(t, rollout.Look{})
-		assert.Equal(t, rollout.Scaling{Managed: true, Min: want.Min, Max: 4, Suspended: want.Suspended}, *o.Green.Scaling)
-		assert.Equal(t, rollout.Scaling{Managed: true, Min: 1, Max: 4}, *o.Blue.Scaling)
+		assert.Equal(t, rollout.Scaling{Managed: true, Min: want.Min, Max: s.Maximum, Suspended: want.Suspended}, *o.Green.Scaling)
+		assert.Equal(t, rollout.Scaling{Managed: true, Min: s.Settings.MinimumTasks, Max: s.Maximum}, *o.Blue.Scaling)
 	}
 }
 
@@ -241,19 +299,15 @@ func (s *suite) metrics(t *testing.T) {
 	now := s.Now().UTC()
 	minute := func(n int) time.Time { return now.Truncate(time.Minute).Add(time.Duration(n) * time.Minute) }
 	look := rollout.Look{Candidate: rollout.Green, Since: minute(-4).Add(-30 * time.Second)}
-	if s.Measure == nil {
-		o := s.observe(t, look)
-		assert.Empty(t, o.Green.Metrics.Periods, "no traffic is no period, and no period is unknown")
-		return
-	}
+	assert.Empty(t, s.observe(t, look).Green.Metrics.Periods, "no traffic is no period, and no period is unknown")
 	s.Measure(t, rollout.Green, "RequestCount", 7, minute(-5)) // began before the weights took effect
 	s.Measure(t, rollout.Green, "RequestCount", 100, minute(-4))
 	s.Measure(t, rollout.Green, "HTTPCode_Target_5XX_Count", 4, minute(-4))
 	s.Measure(t, rollout.Green, "TargetConnectionErrorCount", 1, minute(-4))
 	s.Measure(t, rollout.Green, "TargetResponseTime", 0.25, minute(-4))
+	s.Measure(t, rollout.Blue, "RequestCount", 900, minute(-3))
 	s.Measure(t, rollout.Green, "RequestCount", 50, minute(-2)) // and none in the minute between
 	s.Measure(t, rollout.Green, "RequestCount", 9, minute(0))   // not complete
-	s.Measure(t, rollout.Blue, "RequestCount", 900, minute(-3))
 	o := s.observe(t, look)
 	// The clock may have passed a full minute meanwhile; the period that was not complete is then the last one.
 	got := o.Green.Metrics.Periods
@@ -266,7 +320,7 @@ func (s *suite) metrics(t *testing.T) {
 	}
 	// The request whose connection failed is one of the hundred: a target had been chosen for it.
 	first := rollout.Counts{End: minute(-3), Requests: 100, Errors: 5}
-	if s.Percentiles {
+	if s.apart[Percentiles] == "" {
 		first.Latency = 250 * time.Millisecond
 	}
 	assert.Equal(t, first, got[0])
@@ -280,7 +334,7 @@ func (s *suite) metrics(t *testing.T) {
 func (s *suite) diagnosis(t *testing.T) {
 	s.Log(t, rollout.Green, "listening on 8080")
 	s.Log(t, rollout.Green, "connecting with password=hunter2 to postgres://shop:hunter3@db/shop")
-	if s.Prefixes {
+	if s.apart[Prefixes] == "" {
 		s.Log(t, rollout.Blue, "all is well here")
 	}
 	d := s.adapter.Diagnose(context.Background(), rollout.Green)
@@ -289,13 +343,47 @@ func (s *suite) diagnosis(t *testing.T) {
 	assert.Empty(t, d.Targets)
 }
 
-func (s *suite) events(t *testing.T) {
-	err := adapter.Herald{EventBridge: s.Clients.EventBridge}.Publish(context.Background(), controller.Event{
-		Kind: controller.EventEnded, Environment: "dev", Outcome: rollout.RolledBack, Weights: &rollout.Weights{Blue: 100}, Reason: "it was bad",
-	})
-	assert.NoError(t, err)
-	if !s.Pipeline {
+func (s *suite) stopped(t *testing.T) {
+	assert.Empty(t, s.adapter.Diagnose(context.Background(), rollout.Green).Tasks)
+	if s.apart["DescribeTasks"] != "" {
 		return
 	}
-	assert.ErrorIs(t, adapter.Jobs{CodePipeline: s.Clients.CodePipeline}.Fail(context.Background(), "11111111-2222-3333-4444-555555555555", "no"), controller.ErrJobGone)
+	s.Stop(t)
+	d := s.adapter.Diagnose(context.Background(), rollout.Green)
+	assert.Empty(t, d.Trouble)
+	require.Len(t, d.Tasks, 1)
+	assert.Regexp(t, "^[0-9a-f-]{32,}: .+", d.Tasks[0], "the task and why it stopped")
+	assert.Empty(t, s.adapter.Diagnose(context.Background(), rollout.Blue).Tasks)
+}
+
+func (s *suite) probes(t *testing.T) {
+	look := rollout.Look{Candidate: rollout.Green, Probes: 3}
+	if s.apart[Traffic] != "" {
+		o := s.observe(t, look)
+		assert.Equal(t, 3, o.Probes.Unsent, "what does not reach the load balancer says nothing about the candidate")
+		return
+	}
+	o := s.observe(t, look)
+	assert.Equal(t, 3, o.Probes.Failed, "green runs nothing, and users are served by blue")
+	assert.Contains(t, o.Probes.Example, "HTTP 503 instead of 200")
+	s.apply(t, rollout.Change{Kind: rollout.ChangeTasks, Colour: rollout.Green, Tasks: 1, Grow: true})
+	require.Eventually(t, func() bool { return s.observe(t, rollout.Look{}).Green.Targets.Healthy == 1 }, 20*time.Second, 50*time.Millisecond)
+	assert.Equal(t, rollout.Probed{Sent: 3}, *s.observe(t, look).Probes)
+}
+
+func (s *suite) events(t *testing.T) {
+	assert.NoError(t, adapter.Herald{EventBridge: s.Clients.EventBridge}.Publish(context.Background(), controller.Event{
+		Kind: controller.EventEnded, Environment: "dev", Outcome: rollout.RolledBack, Weights: &rollout.Weights{Blue: 100}, Reason: "it was bad",
+	}))
+}
+
+func (s *suite) jobs(t *testing.T) {
+	if s.apart["PutJobSuccessResult"] != "" {
+		t.Skip("PutJobSuccessResult: " + s.apart["PutJobSuccessResult"])
+	}
+	const nobody = "11111111-2222-3333-4444-555555555555"
+	ctx, jobs := context.Background(), adapter.Jobs{CodePipeline: s.Clients.CodePipeline}
+	assert.ErrorIs(t, jobs.Continue(ctx, nobody, "token", "going on"), controller.ErrJobGone)
+	assert.ErrorIs(t, jobs.Succeed(ctx, nobody, "live", map[string]string{"LiveColour": "blue"}), controller.ErrJobGone)
+	assert.ErrorIs(t, jobs.Fail(ctx, nobody, "no"), controller.ErrJobGone)
 }
