@@ -39,10 +39,10 @@ func revisionsArn(taskDefinitionArn pulumi.StringInput) pulumi.StringOutput {
 	})
 }
 
-// schedulesArn matches every schedule of an EventBridge Scheduler group.
-func schedulesArn(groupArn pulumi.StringInput) pulumi.StringOutput {
+// scheduleArn is the ARN of a schedule in an EventBridge Scheduler group.
+func scheduleArn(groupArn pulumi.StringInput, name string) pulumi.StringOutput {
 	return mapArn(groupArn, func(a string) string {
-		return strings.Replace(a, ":schedule-group/", ":schedule/", 1) + "/*"
+		return strings.Replace(a, ":schedule-group/", ":schedule/", 1) + "/" + name
 	})
 }
 

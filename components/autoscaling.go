@@ -12,7 +12,7 @@ import (
 // snaps the count into its bounds, and nothing must start there before a release.
 func (c *EcsEnvironment) scaling(
 	ctx *pulumi.Context, name string, colour rollout.Colour, args *EcsEnvironmentArgs, side *EcsSideArgs, service *ecs.Service,
-) error {
+) (*appautoscaling.Target, error) {
 	options := []pulumi.ResourceOption{pulumi.Parent(service)}
 	if args.Green != nil {
 		// Owned by shiftfn at run time: which side has the minimum, and whether a side may shrink during a shift.
@@ -26,7 +26,7 @@ func (c *EcsEnvironment) scaling(
 		MaxCapacity:       pulumi.Int(args.Scaling.Maximum),
 	}, options...)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	policies := []struct {
 		role, metric string
@@ -58,8 +58,8 @@ func (c *EcsEnvironment) scaling(
 			},
 		}, pulumi.Parent(target))
 		if err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return nil
+	return target, nil
 }

@@ -31,6 +31,8 @@ type ColourService struct {
 	ServiceName, ServiceArn pulumi.StringOutput
 	// TaskDefinitionArn is the revision that the program declared: its shape counts, its image is the placeholder.
 	TaskDefinitionArn pulumi.StringOutput
+	// ScalableTargetArn is what autoscaling knows the service by.
+	ScalableTargetArn pulumi.StringOutput
 }
 
 // EcsEnvironmentArgs are the arguments of NewEcsEnvironment.
@@ -290,11 +292,12 @@ func (c *EcsEnvironment) side(
 	if err != nil {
 		return nil, err
 	}
-	if err := c.scaling(ctx, name, colour, args, side, declared); err != nil {
+	target, err := c.scaling(ctx, name, colour, args, side, declared)
+	if err != nil {
 		return nil, err
 	}
 	return &ColourService{
-		ServiceName: declared.Name, ServiceArn: serviceArn(c.ClusterArn, declared.Name), TaskDefinitionArn: definition.Arn,
+		ServiceName: declared.Name, ServiceArn: serviceArn(c.ClusterArn, declared.Name), TaskDefinitionArn: definition.Arn, ScalableTargetArn: target.Arn,
 	}, nil
 }
 

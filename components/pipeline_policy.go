@@ -17,10 +17,10 @@ func objects(bucket pulumi.StringInput, more ...string) Statement {
 	}
 }
 
-// bucketState lets a service see that the bucket is versioned and where it lies.
-func bucketState(bucket pulumi.StringInput) Statement {
+// bucketState lets a service see whose the bucket is and where it lies.
+func bucketState(bucket pulumi.StringInput, more ...string) Statement {
 	return Statement{
-		Actions:   []string{"s3:GetBucketVersioning", "s3:GetBucketAcl", "s3:GetBucketLocation"},
+		Actions:   append([]string{"s3:GetBucketAcl", "s3:GetBucketLocation"}, more...),
 		Resources: []pulumi.StringInput{bucket},
 	}
 }
@@ -40,14 +40,16 @@ func pipelinePolicy(args *DeliveryPipelineArgs, bucket, connection, project pulu
 		}
 	}
 	policy := Policy{
-		bucketState(bucket),
+		bucketState(bucket, "s3:GetBucketVersioning"),
 		objects(bucket, "s3:PutObjectAcl"),
+		// A connection's ARN has the new or the old service name, and the action must have the same one.
 		{
-			// A connection's ARN has the old or the new service name, and the action must have the same one.
-			Actions: []string{"codeconnections:UseConnection", "codestar-connections:UseConnection"},
-			Resources: []pulumi.StringInput{
-				renamed(connection, "codeconnections"), renamed(connection, "codestar-connections"),
-			},
+			Actions:   []string{"codeconnections:UseConnection"},
+			Resources: []pulumi.StringInput{renamed(connection, "codeconnections")},
+		},
+		{
+			Actions:   []string{"codestar-connections:UseConnection"},
+			Resources: []pulumi.StringInput{renamed(connection, "codestar-connections")},
 		},
 		{
 			Actions:   []string{"codebuild:StartBuild", "codebuild:BatchGetBuilds"},

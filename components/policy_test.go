@@ -90,7 +90,7 @@ func TestArnsOfRelatedResourcesKeepPartitionRegionAndAccount(t *testing.T) {
 		"arn:aws-cn:ecs:cn-north-1:123456789012:task/shop/*":                 tasksArn(cluster),
 		"arn:aws-cn:lambda:cn-north-1:123456789012:function:shift":           sibling(cluster, "lambda", "function:shift"),
 		"arn:aws-cn:ecs:cn-north-1:123456789012:task-definition/shop-blue:*": revisionsArn(pulumi.String("arn:aws-cn:ecs:cn-north-1:123456789012:task-definition/shop-blue:7")),
-		"arn:aws-cn:scheduler:cn-north-1:1:schedule/g/*":                     schedulesArn(pulumi.String("arn:aws-cn:scheduler:cn-north-1:1:schedule-group/g")),
+		"arn:aws-cn:scheduler:cn-north-1:1:schedule/g/s":                     scheduleArn(pulumi.String("arn:aws-cn:scheduler:cn-north-1:1:schedule-group/g"), "s"),
 	} {
 		values := make(chan string, 1)
 		got.ApplyT(func(v string) string { values <- v; return v })

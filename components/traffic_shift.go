@@ -56,7 +56,7 @@ type TrafficShiftArgs struct {
 
 // TrafficSide is one colour as the function sees it.
 type TrafficSide struct {
-	ServiceName, ServiceArn, TargetGroupArn, TaskDefinitionArn pulumi.StringInput
+	ServiceName, ServiceArn, TargetGroupArn, TaskDefinitionArn, ScalableTargetArn pulumi.StringInput
 }
 
 // The function's own limits. It ticks until its time is nearly over and then hands over to its next invocation.
@@ -231,7 +231,6 @@ func (c *TrafficShift) guard(ctx *pulumi.Context, name string, args *TrafficShif
 // functionPolicy allows each call that the function makes, and no other.
 func functionPolicy(args *TrafficShiftArgs, logs, scheduleGroup, scheduleRole pulumi.StringInput) Policy {
 	any := []pulumi.StringInput{pulumi.String("*")}
-	schedules := schedulesArn(scheduleGroup)
 	return Policy{
 		{
 			Actions:   []string{"elasticloadbalancing:ModifyListener"},
@@ -275,12 +274,11 @@ func functionPolicy(args *TrafficShiftArgs, logs, scheduleGroup, scheduleRole pu
 		},
 		{
 			Actions:   []string{"application-autoscaling:RegisterScalableTarget"},
-			Resources: []pulumi.StringInput{sibling(args.ClusterArn, "application-autoscaling", "scalable-target/*")},
+			Resources: []pulumi.StringInput{args.Blue.ScalableTargetArn, args.Green.ScalableTargetArn},
 			Conditions: []Condition{
 				Equals("application-autoscaling:service-namespace", pulumi.String("ecs")),
 				Equals("application-autoscaling:scalable-dimension", pulumi.String("ecs:service:DesiredCount")),
 			},
-			Reason: "a scalable target has an identifier that nobody is told",
 		},
 		{
 			Actions:   []string{"cloudwatch:GetMetricData", "cloudwatch:DescribeAlarms"},
@@ -300,8 +298,7 @@ func functionPolicy(args *TrafficShiftArgs, logs, scheduleGroup, scheduleRole pu
 			Actions: []string{
 				"scheduler:GetSchedule", "scheduler:CreateSchedule", "scheduler:UpdateSchedule",
 			},
-			Resources: []pulumi.StringInput{schedules},
-			Reason:    "the function names the schedules within its own group",
+			Resources: []pulumi.StringInput{scheduleArn(scheduleGroup, settings.Schedule)},
 		},
 		{
 			Actions:    []string{"iam:PassRole"},
@@ -310,8 +307,8 @@ func functionPolicy(args *TrafficShiftArgs, logs, scheduleGroup, scheduleRole pu
 		},
 		{
 			Actions:   []string{"logs:FilterLogEvents"},
-			Resources: []pulumi.StringInput{args.ApplicationLogArn, below(args.ApplicationLogArn, ":log-stream:*")},
-			Reason:    "each task writes a log stream of its own",
+			Resources: []pulumi.StringInput{below(args.ApplicationLogArn, ":*")},
+			Reason:    "a log group with what is in it is named so and each task writes a log stream of its own",
 		},
 		{
 			Actions:   []string{"events:PutEvents"},

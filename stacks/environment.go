@@ -223,6 +223,7 @@ func trafficShift(
 	side := func(s *components.ColourService, group *components.TargetGroup) components.TrafficSide {
 		return components.TrafficSide{
 			ServiceName: s.ServiceName, ServiceArn: s.ServiceArn, TaskDefinitionArn: s.TaskDefinitionArn, TargetGroupArn: group.Arn,
+			ScalableTargetArn: s.ScalableTargetArn,
 		}
 	}
 	return components.NewTrafficShift(ctx, shiftComponent, &components.TrafficShiftArgs{

@@ -47,7 +47,7 @@ func documents(t *testing.T, g *graph.Graph) map[string]document {
 }
 
 // suffix is what autonaming and AWS add to names.
-var suffix = regexp.MustCompile(`-[0-9a-f]{7}\b|(?:/[0-9a-f]{16})+`)
+var suffix = regexp.MustCompile(`-[0-9a-f]{7}\b|(?:/[0-9a-f]{16})+\b|[0-9a-f]{34}\b`)
 
 // lines are what a policy allows, a line each action and resource, in words that a person checks: the account's and region's
 // parts of the ARNs, and the random part of names, are left out.
@@ -72,11 +72,12 @@ func lines(d document) []string {
 }
 
 func TestTheFunctionMayDoExactlyThis(t *testing.T) {
+	const conditions = " if application-autoscaling:scalable-dimension StringEquals ecs:service:DesiredCount" +
+		" if application-autoscaling:service-namespace StringEquals ecs"
 	want := []string{
 		"application-autoscaling:DescribeScalableTargets *",
-		"application-autoscaling:RegisterScalableTarget application-autoscaling scalable-target/*" +
-			" if application-autoscaling:scalable-dimension StringEquals ecs:service:DesiredCount" +
-			" if application-autoscaling:service-namespace StringEquals ecs",
+		"application-autoscaling:RegisterScalableTarget application-autoscaling scalable-target/" + conditions,
+		"application-autoscaling:RegisterScalableTarget application-autoscaling scalable-target/" + conditions,
 		"cloudwatch:DescribeAlarms *",
 		"cloudwatch:GetMetricData *",
 		"codepipeline:PutJobFailureResult *",
@@ -96,12 +97,11 @@ func TestTheFunctionMayDoExactlyThis(t *testing.T) {
 		"events:PutEvents events event-bus/default",
 		"iam:PassRole iam role/dev-shift-scheduler if iam:PassedToService StringEquals scheduler.amazonaws.com",
 		"logs:CreateLogStream logs log-group:dev-shift-log:log-stream:*",
-		"logs:FilterLogEvents logs log-group:dev-app-log",
-		"logs:FilterLogEvents logs log-group:dev-app-log:log-stream:*",
+		"logs:FilterLogEvents logs log-group:dev-app-log:*",
 		"logs:PutLogEvents logs log-group:dev-shift-log:log-stream:*",
-		"scheduler:CreateSchedule scheduler schedule/dev-shift-schedules/*",
-		"scheduler:GetSchedule scheduler schedule/dev-shift-schedules/*",
-		"scheduler:UpdateSchedule scheduler schedule/dev-shift-schedules/*",
+		"scheduler:CreateSchedule scheduler schedule/dev-shift-schedules/rollout",
+		"scheduler:GetSchedule scheduler schedule/dev-shift-schedules/rollout",
+		"scheduler:UpdateSchedule scheduler schedule/dev-shift-schedules/rollout",
 		"ssm:GetParameter ssm parameter/dev-web-preview",
 	}
 	assert.Equal(t, want, lines(documents(t, stack(t, "dev"))["RolePolicy shift-function"]))
@@ -167,8 +167,7 @@ func TestABuildMayDoExactlyThis(t *testing.T) {
 		"logs:CreateLogStream logs log-group:shared-delivery-build", "logs:CreateLogStream logs log-group:shared-delivery-build:log-stream:*",
 		"logs:PutLogEvents logs log-group:shared-delivery-build", "logs:PutLogEvents logs log-group:shared-delivery-build:log-stream:*",
 		"s3:GetBucketAcl s3 shared-delivery-artifacts", "s3:GetBucketLocation s3 shared-delivery-artifacts",
-		"s3:GetBucketVersioning s3 shared-delivery-artifacts", "s3:GetObject s3 shared-delivery-artifacts/*",
-		"s3:GetObjectVersion s3 shared-delivery-artifacts/*", "s3:PutObject s3 shared-delivery-artifacts/*",
+		"s3:GetObject s3 shared-delivery-artifacts/*", "s3:GetObjectVersion s3 shared-delivery-artifacts/*", "s3:PutObject s3 shared-delivery-artifacts/*",
 	}
 	assert.Equal(t, want, lines(documents(t, stack(t, "shared"))["RolePolicy delivery-build"]))
 }

@@ -32,6 +32,7 @@ type targetProvider struct{ service *Service }
 // declaredTarget is aws:appautoscaling/target:Target.
 type declaredTarget struct {
 	declared
+	Arn         string             `json:"arn"`
 	MinCapacity int32              `json:"minCapacity"`
 	MaxCapacity int32              `json:"maxCapacity"`
 	RoleARN     *string            `json:"roleArn"`
@@ -66,7 +67,11 @@ func (p targetProvider) Create(ctx context.Context, r graph.Resource) error {
 	}
 	p.service.mu.Lock()
 	defer p.service.mu.Unlock()
-	p.service.targets[d.ResourceID].environment = r.Stack()
+	target := p.service.targets[d.ResourceID]
+	target.environment = r.Stack()
+	if d.Arn != "" {
+		target.ScalableTargetARN = &d.Arn // as others of the stack name it already
+	}
 	return nil
 }
 

@@ -15,9 +15,6 @@ import (
 	"github.com/penguinshop/delivery/shiftfn/settings"
 )
 
-// ScheduleName is the name of the environment's one schedule within its own group. Its target's input is the lease.
-const ScheduleName = "rollout"
-
 // wakeUps is how often an overdue shift's schedule calls.
 const wakeUps = "rate(5 minutes)"
 
@@ -33,7 +30,7 @@ var _ controller.Leases = (*Leases)(nil)
 
 // Read returns the kept lease. An input that is no lease counts as none: the world, not the lease, says where traffic is.
 func (l *Leases) Read(ctx context.Context) (controller.Lease, error) {
-	out, err := l.Scheduler.GetSchedule(ctx, &scheduler.GetScheduleInput{GroupName: aws.String(l.Settings.ScheduleGroup), Name: aws.String(ScheduleName)})
+	out, err := l.Scheduler.GetSchedule(ctx, &scheduler.GetScheduleInput{GroupName: aws.String(l.Settings.ScheduleGroup), Name: aws.String(settings.Schedule)})
 	if missing(err) {
 		return controller.Lease{}, controller.ErrNoLease
 	}
@@ -46,7 +43,7 @@ func (l *Leases) Read(ctx context.Context) (controller.Lease, error) {
 	}
 	lease, err := controller.ParseLease([]byte(input))
 	if err != nil {
-		l.Log.Warn("the schedule does not hold a lease and is overwritten", "group", l.Settings.ScheduleGroup, "schedule", ScheduleName, "error", err)
+		l.Log.Warn("the schedule does not hold a lease and is overwritten", "group", l.Settings.ScheduleGroup, "schedule", settings.Schedule, "error", err)
 		return controller.Lease{}, controller.ErrNoLease
 	}
 	return lease, nil
@@ -60,7 +57,7 @@ func (l *Leases) Write(ctx context.Context, lease controller.Lease) error {
 	}
 	due = due.Add(time.Second - 1).UTC().Truncate(time.Second) // it knows whole seconds, and must not come early
 	update := scheduler.UpdateScheduleInput{
-		GroupName: aws.String(l.Settings.ScheduleGroup), Name: aws.String(ScheduleName),
+		GroupName: aws.String(l.Settings.ScheduleGroup), Name: aws.String(settings.Schedule),
 		ScheduleExpression: aws.String("at(" + due.Format("2006-01-02T15:04:05") + ")"), ScheduleExpressionTimezone: aws.String("UTC"),
 		FlexibleTimeWindow:    &types.FlexibleTimeWindow{Mode: types.FlexibleTimeWindowModeOff},
 		ActionAfterCompletion: types.ActionAfterCompletionNone, // the lease outlives its wake-up
@@ -88,9 +85,11 @@ func (l *Leases) Write(ctx context.Context, lease controller.Lease) error {
 	return err
 }
 
-// missing recognises the answer that there is no such schedule. It goes by the code, which reaches a caller from a sandbox too,
-// where the SDK's own type does not.
-func missing(err error) bool {
+// missing recognises the answer that there is no such schedule.
+func missing(err error) bool { return is(err, &types.ResourceNotFoundException{}) }
+
+// is tells an API's error by its code, which reaches a caller from a sandbox too, where the SDK's own type does not.
+func is(err error, known smithy.APIError) bool {
 	api := smithy.APIError(nil)
-	return errors.As(err, &api) && api.ErrorCode() == (&types.ResourceNotFoundException{}).ErrorCode()
+	return errors.As(err, &api) && api.ErrorCode() == known.ErrorCode()
 }

@@ -3,7 +3,6 @@ package adapter
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -54,8 +53,7 @@ func details(summary string) *types.ExecutionDetails {
 
 // gone recognises the errors that say that nobody waits for the answer.
 func gone(err error) error {
-	state, unknown := new(types.InvalidJobStateException), new(types.JobNotFoundException)
-	if errors.As(err, &state) || errors.As(err, &unknown) {
+	if is(err, &types.InvalidJobStateException{}) || is(err, &types.JobNotFoundException{}) {
 		return fmt.Errorf("%w: %w", controller.ErrJobGone, err)
 	}
 	return err

@@ -8,6 +8,9 @@ import "github.com/penguinshop/delivery/shiftfn/rollout"
 // variables of a function together).
 const Variable = "SHIFTFN_SETTINGS"
 
+// Schedule is the name of the environment's one schedule within its own group. Its target's input is the lease.
+const Schedule = "rollout"
+
 // Side is what exists once for each colour.
 type Side struct {
 	// Service is the ECS service's name.

@@ -226,22 +226,31 @@ func (s *suite) preview(t *testing.T) {
 }
 
 func (s *suite) tasks(t *testing.T) {
-	s.apply(t, rollout.Change{Kind: rollout.ChangeTasks, Colour: rollout.Green, Tasks: 2, Grow: true})
-	assert.Equal(t, 2, s.observe(t, rollout.Look{}).Green.Service.Desired)
+	least := s.Settings.MinimumTasks
+	for c, tasks := range map[rollout.Colour]int{rollout.Green: 2, rollout.Blue: least + 1} {
+		s.apply(t, rollout.Change{Kind: rollout.ChangeTasks, Colour: c, Tasks: tasks, Grow: true})
+		o := s.observe(t, rollout.Look{})
+		assert.Equal(t, tasks, o.Of(c).Service.Desired)
+	}
 	other := s.Register(t, "registry.example/shop@"+digest, "")
 	s.apply(t, rollout.Change{Kind: rollout.ChangeTasks, Colour: rollout.Green, Tasks: 0, TaskDefinition: other})
 	o := s.observe(t, rollout.Look{})
 	assert.Equal(t, 0, o.Green.Service.Desired)
 	assert.Equal(t, other, o.Green.Service.TaskDefinition)
-	assert.Equal(t, s.Settings.MinimumTasks, o.Blue.Service.Desired)
+	assert.Equal(t, least+1, o.Blue.Service.Desired)
 }
 
 func (s *suite) bounds(t *testing.T) {
-	for _, want := range []rollout.ScalingWant{{Min: 0, Suspended: true}, {Min: 2}, {Min: 1, Suspended: true}, {}} {
-		s.apply(t, rollout.Change{Kind: rollout.ChangeScaling, Colour: rollout.Green, Scaling: want})
-		o := s.observe(t, rollout.Look{})
-		assert.Equal(t, rollout.Scaling{Managed: true, Min: want.Min, Max: s.Maximum, Suspended: want.Suspended}, *o.Green.Scaling)
-		assert.Equal(t, rollout.Scaling{Managed: true, Min: s.Settings.MinimumTasks, Max: s.Maximum}, *o.Blue.Scaling)
+	is := map[rollout.Colour]rollout.ScalingWant{rollout.Blue: {Min: s.Settings.MinimumTasks}, rollout.Green: {}}
+	for _, c := range []rollout.Colour{rollout.Green, rollout.Blue} {
+		for _, want := range []rollout.ScalingWant{{Min: 0, Suspended: true}, {Min: 2}, {Min: 1, Suspended: true}, {}} {
+			s.apply(t, rollout.Change{Kind: rollout.ChangeScaling, Colour: c, Scaling: want})
+			is[c] = want
+			o := s.observe(t, rollout.Look{})
+			for c, is := range is {
+				assert.Equal(t, rollout.Scaling{Managed: true, Min: is.Min, Max: s.Maximum, Suspended: is.Suspended}, *o.Of(c).Scaling)
+			}
+		}
 	}
 }
 
