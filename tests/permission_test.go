@@ -153,8 +153,9 @@ func TestABuildMayCallWhatItsCommandsNeedAndNothingElse(t *testing.T) {
 	spec, err := os.ReadFile(filepath.Join(root, "app", "buildspec.yml"))
 	require.NoError(t, err)
 	for command, needed := range map[string][]call{
-		"aws ecr get-login-password": on([]string{"ecr:GetAuthorizationToken"}, "*"),
-		"aws ecr describe-images":    on([]string{"ecr:DescribeImages"}, repository),
+		"aws ecr get-login-password":           on([]string{"ecr:GetAuthorizationToken"}, "*"),
+		"aws ecr describe-image-scan-findings": on([]string{"ecr:DescribeImageScanFindings"}, repository),
+		"aws ecr describe-images":              on([]string{"ecr:DescribeImages"}, repository),
 		// what taking layers over from an image takes: «Allow CodeBuild to interact with other AWS services», CodeBuild's user guide
 		"--cache-from": on([]string{"ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"}, repository),
 	} {
