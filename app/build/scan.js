@@ -3,10 +3,10 @@
  * SCAN_FAIL_ON (the least severity that stops a delivery, or none) and SCAN_EXCEPTIONS (id:last-day, by commas). ECR's own
  * scan, which the push has started, is the judge of the image; this waits for it and judges the findings.
  */
-import { execFile } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
+
+import { createECR } from './ecr.js';
 
 /** The severities that a delivery can fail on, the worst first. ECR also knows lesser ones, which are counted and shown. */
 export const severities = ['CRITICAL', 'HIGH', 'MEDIUM', 'LOW'];
@@ -106,20 +106,15 @@ export async function finished(ask, pause = () => sleep(5_000)) {
   throw new Error(`ECR's scan is not over after ten minutes (${state})`);
 }
 
-async function main({ AWS_REGION, REPOSITORY_URI, IMAGE_DIGEST, SCAN_FAIL_ON, SCAN_EXCEPTIONS = '' }) {
+async function main({ IMAGE_DIGEST, SCAN_FAIL_ON, SCAN_EXCEPTIONS = '', ...environment }) {
   if (SCAN_FAIL_ON === 'none') {
     console.log('No finding of an image scan stops a delivery (penguinshop:scan.failOn is none).');
     return true;
   }
-  const scan = await finished(async () => {
-    const { stdout } = await promisify(execFile)(
-      'aws',
-      ['ecr', 'describe-image-scan-findings', '--region', AWS_REGION, '--repository-name', REPOSITORY_URI.slice(REPOSITORY_URI.indexOf('/') + 1),
-        '--image-id', `imageDigest=${IMAGE_DIGEST}`, '--max-results', '1000', '--output', 'json'],
-      { maxBuffer: 64 * 1024 * 1024 },
-    );
-    return JSON.parse(stdout);
-  });
+  const ecr = createECR(environment);
+  const scan = await finished(() =>
+    ecr('describe-image-scan-findings', '--image-id', `imageDigest=${IMAGE_DIGEST}`, '--max-results', '1000'),
+  );
   const today = new Date().toISOString().slice(0, 10);
   const { passed, lines } = judge(scan, { failOn: SCAN_FAIL_ON, exceptions: readExceptions(SCAN_EXCEPTIONS), today });
   console.log(lines.join('\n'));

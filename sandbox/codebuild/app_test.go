@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	sdk "github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -121,15 +122,54 @@ func (s *shop) release(commit string) release {
 	return r
 }
 
+// bill is the bill of materials that refers to a release's image.
+func (s *shop) bill(r release) (tag string, components []string) {
+	s.t.Helper()
+	reference, err := name.NewDigest(r.uri, name.Insecure)
+	require.NoError(s.t, err)
+	index, err := remote.Referrers(reference)
+	require.NoError(s.t, err)
+	referrers, err := index.IndexManifest()
+	require.NoError(s.t, err)
+	require.Len(s.t, referrers.Manifests, 1)
+	digest := referrers.Manifests[0].Digest.String()
+	described, err := s.registry.DescribeImages(s.t.Context(), &sdk.DescribeImagesInput{
+		RepositoryName: aws.String("penguinshop-dev"), ImageIds: []types.ImageIdentifier{{ImageDigest: &digest}},
+	})
+	require.NoError(s.t, err)
+	require.Len(s.t, described.ImageDetails[0].ImageTags, 1)
+	artifact, err := remote.Image(reference.Context().Digest(digest))
+	require.NoError(s.t, err)
+	layers, err := artifact.Layers()
+	require.NoError(s.t, err)
+	require.Len(s.t, layers, 1)
+	content, err := layers[0].Uncompressed()
+	require.NoError(s.t, err)
+	defer content.Close()
+	var list struct{ Components []struct{ Name string } }
+	require.NoError(s.t, json.NewDecoder(content).Decode(&list))
+	for _, c := range list.Components {
+		components = append(components, c.Name)
+	}
+	return described.ImageDetails[0].ImageTags[0], components
+}
+
 func TestTheAppIsBuiltTestedAndRunsAsItIsDeclared(t *testing.T) {
 	s := newShop(t)
 	first := s.release("1111111111111111111111111111111111111111")
 	assert.Equal(t, "1000:1000", first.config.Config.User)
 
+	t.Run("the list of what it is made of refers to it", func(t *testing.T) {
+		tag, components := s.bill(first)
+		assert.Equal(t, "sbom-1111111111111111111111111111111111111111", tag)
+		assert.Contains(t, components, "express")
+		assert.NotContains(t, components, "supertest", "the image does not have it")
+	})
 	t.Run("an image of that commit is there already", func(t *testing.T) {
 		again := s.release("1111111111111111111111111111111111111111")
 		assert.Equal(t, first.uri, again.uri)
 		assert.Contains(t, s.log(), "was pushed before")
+		assert.Contains(t, s.log(), "The bill of materials was kept before")
 	})
 	t.Run("an image with a finding that is too severe is not handed on", func(t *testing.T) {
 		require.NoError(t, s.registry.Vulnerable("penguinshop-dev",

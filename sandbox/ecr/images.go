@@ -116,7 +116,7 @@ func position(token *string, most int) (int, error) {
 
 // BatchGetImage returns the manifests of up to 100 images; those that are not there stand among the failures.
 func (s *Service) BatchGetImage(_ context.Context, in *ecr.BatchGetImageInput, _ ...func(*ecr.Options)) (*ecr.BatchGetImageOutput, error) {
-	if refusal := fidelity.Refusal(in, "RepositoryName", "RegistryId", "ImageIds"); refusal != "" {
+	if refusal := fidelity.Refusal(in, "RepositoryName", "RegistryId", "ImageIds", "AcceptedMediaTypes"); refusal != "" {
 		return nil, invalid("%s", refusal)
 	}
 	if len(in.ImageIds) < 1 || len(in.ImageIds) > 100 {
@@ -131,7 +131,7 @@ func (s *Service) BatchGetImage(_ context.Context, in *ecr.BatchGetImageInput, _
 	out := &ecr.BatchGetImageOutput{}
 	for _, id := range in.ImageIds {
 		i := r.find(id)
-		if i == nil {
+		if i == nil || len(in.AcceptedMediaTypes) > 0 && !slices.Contains(in.AcceptedMediaTypes, i.mediaType) {
 			out.Failures = append(out.Failures, types.ImageFailure{
 				ImageId: &id, FailureCode: types.ImageFailureCodeImageNotFound, FailureReason: new("Requested image not found"),
 			})
