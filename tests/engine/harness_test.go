@@ -31,6 +31,12 @@ type house struct {
 // build lays an empty backend and world for the project's own stacks.
 func build(t *testing.T, program pulumi.RunFunc) *house {
 	t.Helper()
+	return buildOn(t, nil, program)
+}
+
+// buildOn is build with services behind some of AWS's types.
+func buildOn(t *testing.T, services map[string]standin.Service, program pulumi.RunFunc) *house {
+	t.Helper()
 	cli, err := CLI(t.Context())
 	require.NoError(t, err)
 	declared, err := graph.Load(project)
@@ -46,7 +52,11 @@ func build(t *testing.T, program pulumi.RunFunc) *house {
 	// The providers serve longer than the test's own context, which ends before its clean-ups do.
 	serving, stop := context.WithCancel(context.Background())
 	t.Cleanup(stop)
-	attached, err := attach(serving, h.world, packages(serving, declared, plan.Replaces))
+	standing := packages(serving, declared, plan.Replaces)
+	for i := range standing {
+		standing[i].Services = services
+	}
+	attached, err := attach(serving, h.world, standing)
 	require.NoError(t, err)
 	h.env = map[string]string{
 		"PULUMI_BACKEND_URL": "file://" + backend, "PULUMI_CONFIG_PASSPHRASE": "correct horse battery staple",

@@ -29,6 +29,8 @@ type Package struct {
 	Invoke func(token string, args map[string]any) (map[string]any, error)
 	// Component returns the outputs of a remote component; nil where the package has none.
 	Component func(typ, name string, inputs map[string]any) (map[string]any, error)
+	// Services stand behind resource types, by token; a type without one is kept in the World alone.
+	Services map[string]Service
 	// Replaces says whether a change of the property makes AWS replace the resource.
 	Replaces func(typ, property string) bool
 }
@@ -132,7 +134,7 @@ func (p *provider) Diff(_ context.Context, r plugin.DiffRequest) (plugin.DiffRes
 	return diff, nil
 }
 
-func (p *provider) Create(_ context.Context, r plugin.CreateRequest) (plugin.CreateResponse, error) {
+func (p *provider) Create(ctx context.Context, r plugin.CreateRequest) (plugin.CreateResponse, error) {
 	if r.Preview {
 		return plugin.CreateResponse{Properties: r.Properties}, nil
 	}
@@ -145,6 +147,13 @@ func (p *provider) Create(_ context.Context, r plugin.CreateRequest) (plugin.Cre
 	id, properties, err := p.world.conceive(p.pkg, r, plain)
 	if err != nil {
 		return plugin.CreateResponse{}, err
+	}
+	if service := p.pkg.Services[string(r.Type)]; service != nil {
+		computed, err := service.Create(ctx, asDeclared(r.URN, id, plain, properties))
+		if err != nil {
+			return plugin.CreateResponse{}, err
+		}
+		maps.Copy(properties, resource.NewPropertyMapFromMap(computed))
 	}
 	p.world.births++
 	p.world.live[p.pkg.identity(string(r.Type), id, properties)] = &Live{
@@ -211,7 +220,7 @@ func (p *provider) Read(_ context.Context, r plugin.ReadRequest) (plugin.ReadRes
 }
 
 // Update sends, as the real providers do, only the properties that differ between the old inputs and the new ones.
-func (p *provider) Update(_ context.Context, r plugin.UpdateRequest) (plugin.UpdateResponse, error) {
+func (p *provider) Update(ctx context.Context, r plugin.UpdateRequest) (plugin.UpdateResponse, error) {
 	changed := differing(r.OldInputs, r.NewInputs)
 	if r.Preview {
 		properties := r.OldOutputs.Copy()
@@ -234,6 +243,12 @@ func (p *provider) Update(_ context.Context, r plugin.UpdateRequest) (plugin.Upd
 		return plugin.UpdateResponse{}, err
 	}
 	plain := bare(r.NewInputs)
+	if service := p.pkg.Services[string(r.Type)]; service != nil {
+		prior := asDeclared(r.URN, string(r.ID), r.OldInputs, r.OldOutputs)
+		if err := service.Update(ctx, prior, asDeclared(r.URN, string(r.ID), r.NewInputs, r.OldOutputs)); err != nil {
+			return plugin.UpdateResponse{}, err
+		}
+	}
 	for _, key := range changed {
 		if value, given := plain[key]; given {
 			live.Properties[key] = value
@@ -245,7 +260,7 @@ func (p *provider) Update(_ context.Context, r plugin.UpdateRequest) (plugin.Upd
 	return plugin.UpdateResponse{Properties: resecret(live.Properties.Copy(), r.NewInputs)}, nil
 }
 
-func (p *provider) Delete(_ context.Context, r plugin.DeleteRequest) (plugin.DeleteResponse, error) {
+func (p *provider) Delete(ctx context.Context, r plugin.DeleteRequest) (plugin.DeleteResponse, error) {
 	p.world.mu.Lock()
 	defer p.world.mu.Unlock()
 	key := p.pkg.identity(string(r.Type), string(r.ID), r.Outputs)
@@ -261,6 +276,11 @@ func (p *provider) Delete(_ context.Context, r plugin.DeleteRequest) (plugin.Del
 	}
 	if err := p.world.begin(Call{Operation: "delete", URN: r.URN}); err != nil {
 		return plugin.DeleteResponse{Status: resource.StatusOK}, err
+	}
+	if service := p.pkg.Services[string(r.Type)]; service != nil {
+		if err := service.Delete(ctx, asDeclared(r.URN, string(r.ID), r.Inputs, r.Outputs)); err != nil {
+			return plugin.DeleteResponse{Status: resource.StatusOK}, err
+		}
 	}
 	delete(p.world.live, key)
 	return plugin.DeleteResponse{}, nil
