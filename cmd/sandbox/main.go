@@ -1,4 +1,4 @@
-// Command sandbox runs the delivery on this machine and previews what the Pulumi program declares. Neither needs an AWS
+// Command sandbox runs the delivery on this machine, breaks it on purpose, and previews what the Pulumi program declares. None needs an AWS
 // account, credentials or the Pulumi engine.
 package main
 
@@ -41,11 +41,11 @@ const interrupted = 130
 func root() *cobra.Command {
 	c := &cobra.Command{
 		Use:           "sandbox",
-		Short:         "The delivery on this machine: run it, or see what it would create",
+		Short:         "The delivery on this machine: run it, break it, or see what it would create",
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
 	c.CompletionOptions.HiddenDefaultCmd = true
-	c.AddCommand(runCommand(), planCommand())
+	c.AddCommand(runCommand(), planCommand(), drillCommand())
 	return c
 }

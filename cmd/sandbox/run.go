@@ -66,38 +66,57 @@ ends it at any moment and leaves nothing behind: no container, process, port or 
 }
 
 func (o *runOptions) check() error {
-	var problems []error
-	if o.Scale < 1 || o.Scale > highestScale {
-		problems = append(problems, fmt.Errorf("--time-scale %g: it must be 1 to %d, such as 20", o.Scale, highestScale))
-	}
-	if o.rate < 1 || o.rate > highestRate {
-		problems = append(problems, fmt.Errorf("--rate %d: it must be 1 to %d requests a second, such as 100", o.rate, highestRate))
-	}
+	problems := []error{checkScale(o.Scale), checkRate(o.rate, 1)}
 	if o.Port < 0 || o.Port > 65_535 {
 		problems = append(problems, fmt.Errorf("--port %d: it must be 1 to 65535, such as 8080", o.Port))
 	}
-	if o.summary != "" {
-		if folder, err := os.Stat(filepath.Dir(o.summary)); err != nil || !folder.IsDir() {
-			problems = append(problems, fmt.Errorf("--summary %s: there is no folder %s", o.summary, filepath.Dir(o.summary)))
-		}
+	return errors.Join(append(problems, checkSummary(o.summary))...)
+}
+
+func checkScale(scale float64) error {
+	if scale < 1 || scale > highestScale {
+		return fmt.Errorf("--time-scale %g: it must be 1 to %d, such as 20", scale, highestScale)
 	}
-	return errors.Join(problems...)
+	return nil
+}
+
+func checkRate(rate, lowest int) error {
+	if rate < lowest || rate > highestRate {
+		return fmt.Errorf("--rate %d: it must be %d to %d requests a second, such as 100", rate, lowest, highestRate)
+	}
+	return nil
+}
+
+func checkSummary(file string) error {
+	if file == "" {
+		return nil
+	}
+	if folder, err := os.Stat(filepath.Dir(file)); err != nil || !folder.IsDir() {
+		return fmt.Errorf("--summary %s: there is no folder %s", file, filepath.Dir(file))
+	}
+	return nil
+}
+
+// removeSummary removes an older outcome, which must not pass for this run's.
+func removeSummary(file string) error {
+	if file == "" {
+		return nil
+	}
+	if err := os.Remove(file); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("--summary: %w", err)
+	}
+	return nil
 }
 
 // run raises the world, delivers, and takes everything down again, whatever happens.
 func run(ctx context.Context, o runOptions, in io.Reader, out io.Writer) (err error) {
-	width, terminals := 0, false
-	if file, ok := out.(*os.File); ok {
-		width, _, _ = term.GetSize(int(file.Fd())) // 0 where it is no terminal
-	}
+	terminals := false
 	if file, ok := in.(*os.File); ok {
 		terminals = term.IsTerminal(int(file.Fd()))
 	}
-	screen := terminal.New(terminal.Options{Out: out, Environ: os.Environ(), Width: width, Verbose: o.verbose})
-	if o.summary != "" {
-		if err := os.Remove(o.summary); err != nil && !errors.Is(err, os.ErrNotExist) { // an old outcome must not pass for this one's
-			return fmt.Errorf("--summary: %w", err)
-		}
+	screen := newScreen(out, o.verbose)
+	if err := removeSummary(o.summary); err != nil {
+		return err
 	}
 	o.Program = stacks.Declare
 	o.Say = func(sentence string) { screen.Say("%s", sentence) }
