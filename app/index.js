@@ -1,5 +1,6 @@
 import process from 'node:process';
 
+import { createLive } from './src/live.js';
 import { createLog } from './src/log.js';
 import { askDigest, createRelease } from './src/release.js';
 import { createServer, stopGracefully } from './src/server.js';
@@ -16,6 +17,7 @@ const log = createLog(settings);
 const release = createRelease({ ...settings, digest: askDigest(settings.metadataUri, log) });
 const state = { stopping: false };
 const server = createServer(createShop({ release, log, state }), settings);
+const live = createLive(server, { ...settings, release, log, state });
 
 server.once('error', (error) => {
   log.fatal({ err: error, host: settings.host, port: settings.port }, 'cannot listen');
@@ -27,6 +29,7 @@ for (const signal of ['SIGTERM', 'SIGINT']) {
   process.once(signal, async () => {
     log.info({ signal, limitSeconds: settings.shutdownSeconds }, 'stopping');
     state.stopping = true;
+    live.end();
     const cut = await stopGracefully(server, settings.shutdownSeconds);
     if (cut === 0) {
       log.info('stopped: every request was answered');

@@ -46,18 +46,51 @@ async function showDetail(id) {
   }
 }
 
-async function showRelease() {
-  try {
-    const { commit, digest, colour } = await ask('version');
-    find('commit').textContent = commit?.slice(0, 12) ?? 'unknown';
-    find('digest').textContent = digest?.slice(0, 19) ?? 'unknown';
-    if (colour !== null) {
-      find('colour').textContent = colour;
-      find('colour').dataset.colour = colour;
-    }
-  } catch {
-    find('commit').textContent = find('digest').textContent = 'unknown';
+function show({ commit, digest, colour }) {
+  find('commit').textContent = commit?.slice(0, 12) ?? 'unknown';
+  find('digest').textContent = digest?.slice(0, 19) ?? 'unknown';
+  if (colour !== null) {
+    find('colour').textContent = colour;
+    find('colour').dataset.colour = colour;
   }
 }
 
-await Promise.all([showProducts(), showRelease()]);
+/** @returns {Promise<string | null>} the commit that this page came from, as well as one can tell */
+async function showRelease() {
+  try {
+    const release = await ask('version');
+    show(release);
+    return release.commit;
+  } catch {
+    find('commit').textContent = find('digest').textContent = 'unknown';
+    return null;
+  }
+}
+
+const shortestWait = 1000;
+const longestWait = 30_000;
+
+/** Hears from the shop which release serves it now, and offers the new page when that is another one than this page's. */
+function watchRelease(own, wait = shortestWait) {
+  const address = new URL('live', document.baseURI);
+  address.protocol = address.protocol === 'https:' ? 'wss:' : 'ws:';
+  const socket = new WebSocket(address);
+  let heard = false;
+  socket.addEventListener('message', ({ data }) => {
+    heard = true;
+    const release = JSON.parse(data);
+    show(release);
+    if (own !== null && release.commit !== own) {
+      find('renewed').hidden = false;
+    }
+  });
+  // Each conversation ends after a while, and the next may be with another release. One that never began is tried less often.
+  socket.addEventListener('close', () => {
+    const next = heard ? shortestWait : Math.min(wait * 2, longestWait);
+    setTimeout(() => watchRelease(own, next), next);
+  });
+}
+
+find('reload').addEventListener('click', () => location.reload());
+const [, own] = await Promise.all([showProducts(), showRelease()]);
+watchRelease(own);

@@ -13,6 +13,8 @@ const variables = {
   // An Application Load Balancer keeps idle connections for 60 s by default. The side that closes first must be the load
   // balancer, or it may send a request into a connection that has just gone, and answer 502.
   KEEP_ALIVE_SECONDS: { key: 'keepAliveSeconds', fallback: 65, read: whole(1, 4000) },
+  // Less than the deregistration delay of the load balancer, which cuts what is still open then.
+  LIVE_SECONDS: { key: 'liveSeconds', fallback: 20, read: whole(1, 3600) },
   ECS_CONTAINER_METADATA_URI_V4: { key: 'metadataUri', fallback: null, read: url },
 };
 

@@ -16,6 +16,7 @@ describe('settings', () => {
           logLevel: 'info',
           shutdownSeconds: 25,
           keepAliveSeconds: 65,
+          liveSeconds: 20,
           metadataUri: null,
         },
       });

@@ -6,6 +6,8 @@ import { createInterface } from 'node:readline';
 import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
+import WebSocket from 'ws';
+
 const main = fileURLToPath(new URL('../index.js', import.meta.url));
 
 /** Starts the real service as a process of its own. */
@@ -101,6 +103,17 @@ describe('stopping on SIGTERM', { timeout: 60_000 }, () => {
     assert.match(listed, /\r\nConnection: close\r\n/);
     assert.match(listed, /"emperor"[^]*\}$/, 'the whole answer arrived');
     assert.match(refused, /^HTTP\/1\.1 503 /, 'a health check on a kept connection hears that it is not ready');
+    assert.equal(await shop.exited, 0);
+  });
+
+  it('says good-bye to the pages that listen, and does not wait for more from them', async (t) => {
+    const shop = start(t, { SHUTDOWN_SECONDS: '120' });
+    const { port } = await shop.line('listening');
+    const page = new WebSocket(`ws://127.0.0.1:${port}/live`);
+    await once(page, 'message');
+    shop.child.kill('SIGTERM');
+    const [code] = await once(page, 'close');
+    assert.equal(code, 1001);
     assert.equal(await shop.exited, 0);
   });
 

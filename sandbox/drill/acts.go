@@ -1,7 +1,9 @@
 package drill
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -9,11 +11,12 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/smithy-go"
+	"github.com/coder/websocket"
 
 	"github.com/penguinshop/delivery/sandbox/clock"
 	"github.com/penguinshop/delivery/sandbox/lambda"
@@ -57,24 +60,30 @@ func diesInStandby(ctx context.Context, t *trial) error {
 	return nil
 }
 
+// deaths is how often the function is killed in one delivery: each time its schedule needs three minutes to find out, and the
+// pipeline waits twenty for an answer.
+const deaths = 4
+
 func functionKilled(ctx context.Context, t *trial) error {
 	var mu sync.Mutex
 	random := rand.New(rand.NewPCG(seed, 0))
-	calls, deaths, next := 0, 0, 0
-	armed := false
-	t.kills(func(_ lambda.Invocation, operation string) bool {
+	killed, calls, next := 0, 0, 0
+	last := ""
+	t.kills(func(i lambda.Invocation, operation string) bool {
+		if bytes.Contains(i.Event, []byte(`\"prepare\"`)) {
+			return false // it has begun nothing yet: the pipeline's action fails, and nothing has changed
+		}
 		mu.Lock()
 		defer mu.Unlock()
 		calls++
-		if armed && deaths != 1 || deaths == 1 && calls == next {
-			armed = false
-			deaths++
-			next = calls + 20 + random.IntN(60) // a tick makes about ten calls
-			return true
+		deadly := []bool{last == "UpdateService", calls == next, last == "ModifyListener", last == "PutJobSuccessResult"}
+		last = operation
+		if killed == deaths || !deadly[killed] {
+			return false
 		}
-		after := map[int]string{0: "UpdateService", 2: "ModifyListener", 3: "PutJobSuccessResult"}
-		armed = after[deaths] == operation
-		return false
+		killed++
+		last, next = "", calls+20+random.IntN(60) // a tick makes about ten calls
+		return true
 	})
 	d, err := t.deliver(ctx, good)
 	if err != nil {
@@ -83,12 +92,11 @@ func functionKilled(ctx context.Context, t *trial) error {
 	if err := d.end(ctx); err != nil {
 		return err
 	}
-	mu.Lock()
-	defer mu.Unlock()
-	if deaths < 3 { // the last may come after the pipeline's end
-		t.wrong("the function was killed %d times only", deaths)
-	}
-	return nil
+	return t.until(ctx, "the function was killed for the last time", func() (bool, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		return killed == deaths, nil
+	})
 }
 
 func functionInvokedTwice(ctx context.Context, t *trial) error {
@@ -360,6 +368,71 @@ func slowClients(ctx context.Context, t *trial) error {
 	return err
 }
 
+// listening is how many pages listen over WebSockets.
+const listening = 20
+
+func webSockets(ctx context.Context, t *trial) error {
+	d, err := t.deliver(ctx, good)
+	if err != nil {
+		return err
+	}
+	var mu sync.Mutex
+	var failures []error
+	heard := map[string]int{} // conversations by the commit that was told
+	going, stop := context.WithCancel(ctx)
+	defer stop()
+	var pages sync.WaitGroup
+	for range listening {
+		pages.Go(func() {
+			for going.Err() == nil {
+				commit, err := listen(ctx, t.world.ELB.Client(), t.environment().URL)
+				mu.Lock()
+				heard[commit]++
+				if err != nil {
+					failures = append(failures, err)
+				}
+				mu.Unlock()
+			}
+		})
+	}
+	err = d.end(ctx)
+	stop()
+	pages.Wait()
+	if len(failures) > 0 {
+		t.wrong("%d conversations did not end as they should, such as: %s", len(failures), failures[0])
+	}
+	if len(heard) != 2 || heard[d.commit] == 0 {
+		t.wrong("pages were to hear of the old and then of the new release, and heard of %v", heard)
+	}
+	return err
+}
+
+// listen has one conversation over a WebSocket and tells which commit it heard of.
+func listen(ctx context.Context, client *http.Client, url string) (commit string, err error) {
+	defer client.CloseIdleConnections()
+	conversation, answer, err := websocket.Dial(ctx, strings.Replace(url, "http", "ws", 1)+"/live", &websocket.DialOptions{HTTPClient: client})
+	if err != nil {
+		return "", err
+	}
+	if answer.Body != nil {
+		defer answer.Body.Close()
+	}
+	defer conversation.CloseNow()
+	_, text, err := conversation.Read(ctx)
+	if err != nil {
+		return "", err
+	}
+	var release struct{ Commit string }
+	if err := json.Unmarshal(text, &release); err != nil {
+		return "", err
+	}
+	_, _, err = conversation.Read(ctx) // there is no more to hear: this ends with the conversation
+	if websocket.CloseStatus(err) != websocket.StatusGoingAway {
+		return release.Commit, fmt.Errorf("a conversation with %.9s ended with: %w", release.Commit, err)
+	}
+	return release.Commit, nil
+}
+
 // ask sends a request and reads the whole answer.
 func ask(ctx context.Context, client *http.Client, url string) error {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
@@ -383,18 +456,4 @@ func ask(ctx context.Context, client *http.Client, url string) error {
 // get sends a request whose answer does not matter.
 func (t *trial) get(ctx context.Context, path string) {
 	_ = ask(ctx, t.world.Client, t.environment().URL+path)
-}
-
-// desired is how many tasks a colour's service is to run.
-func (t *trial) desired(ctx context.Context, colour string) (int, error) {
-	e := t.environment()
-	service := e.BlueServiceName
-	if colour == "green" {
-		service = e.GreenServiceName
-	}
-	out, err := t.world.ECS.DescribeServices(ctx, &ecs.DescribeServicesInput{Cluster: &e.ClusterName, Services: []string{service}})
-	if err != nil || len(out.Services) == 0 {
-		return 0, err
-	}
-	return int(out.Services[0].DesiredCount), nil
 }

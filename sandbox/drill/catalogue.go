@@ -126,5 +126,11 @@ func All() []Drill {
 			Promise:  "Each of their requests is answered, and the connections stay.",
 			Expected: Promoted, Reach: 100, run: slowClients,
 		},
+		{
+			Name:     "websockets",
+			Breaks:   "Pages listen over WebSockets through the whole delivery, on the side that loses its traffic too.",
+			Promise:  "Each conversation ends with the code 1001, never cut, and the next one is with the new release.",
+			Expected: Promoted, Reach: 100, run: webSockets,
+		},
 	}
 }
