@@ -147,7 +147,7 @@ func (c *Controller) Prepare(ctx context.Context, run Run, job, token string) er
 			return c.Refuse(ctx, run, job, "the continuation token cannot be read: "+err.Error())
 		}
 	}
-	claimed := token != ""
+	claimed := false
 	for {
 		waiting := "the lease could not be read"
 		kept, err := c.Leases.Read(ctx)
@@ -156,12 +156,12 @@ func (c *Controller) Prepare(ctx context.Context, run Run, job, token string) er
 			c.Log.Warn("the lease could not be read", "error", err)
 		case kept.Kind == LeaseShift && !kept.overdue(c.Clock.Now().Add(-patience)):
 			return c.Refuse(ctx, run, job, fmt.Sprintf("a shift is under way: %s with %s. Release again when it is over", kept.Order.Candidate, kept.Order.Digest))
-		case !claimed && kept.knows(job):
-			c.Log.Info("superseded", "reason", "this job was begun before")
+		case !claimed && kept.knows(job), claimed && kept.Owner != run.ID:
+			c.Log.Info("superseded", "reason", "another run has begun this job")
 			return nil
 		default:
 			var done bool
-			if done, waiting, err = c.ready(ctx, run, job, kept, &claimed); done {
+			if done, waiting, err = c.ready(ctx, run, job, &claimed); done {
 				return err
 			}
 		}
@@ -170,7 +170,7 @@ func (c *Controller) Prepare(ctx context.Context, run Run, job, token string) er
 			return c.Refuse(ctx, run, job, fmt.Sprintf("the idle side was not ready within %d minutes: %s. No traffic was moved", int(preparing.Minutes()), waiting))
 		}
 		if now.Add(rollout.Tick + margin).After(run.End) {
-			if !claimed {
+			if !claimed && token == "" {
 				return c.Refuse(ctx, run, job, "nothing was begun: "+waiting)
 			}
 			return answered(c.Pipeline.Continue(ctx, job, began.UTC().Format(time.RFC3339), "preparing: "+waiting))
@@ -181,8 +181,8 @@ func (c *Controller) Prepare(ctx context.Context, run Run, job, token string) er
 	}
 }
 
-// ready is one tick of Prepare. It is done when the job has its answer.
-func (c *Controller) ready(ctx context.Context, run Run, job string, kept Lease, claimed *bool) (done bool, waiting string, err error) {
+// ready is one tick of Prepare. It is done when the job has its answer, or another run has begun the job.
+func (c *Controller) ready(ctx context.Context, run Run, job string, claimed *bool) (done bool, waiting string, err error) {
 	seen := c.World.Observe(ctx, rollout.Look{}, Order{})
 	if seen.Weights == nil {
 		c.Log.Warn("the listener could not be read", "trouble", seen.Trouble)
@@ -193,13 +193,8 @@ func (c *Controller) ready(ctx context.Context, run Run, job string, kept Lease,
 		return true, "", c.Refuse(ctx, run, job, p.Refusal)
 	}
 	if !*claimed {
-		// From here on the old version is no standby any more: an alarm must not send traffic back to it.
-		lease := Lease{Kind: LeaseEnded, Due: c.Clock.Now(), Order: kept.Order, Answered: kept.answered(job), Run: kept.Run}
-		if err := c.Leases.Write(ctx, lease); err != nil {
-			c.Log.Warn("the lease could not be written", "error", err)
-			return false, "the lease could not be written", nil
-		}
-		*claimed = true
+		*claimed, waiting = c.claim(ctx, run, job)
+		return false, waiting, nil
 	}
 	if p.Waiting != "" {
 		c.apply(ctx, p.Want.Changes(&seen))
@@ -213,4 +208,25 @@ func (c *Controller) ready(ctx context.Context, run Run, job string, kept Lease,
 	}
 	summary := fmt.Sprintf("%s is live; %s is ready for the new version", p.Live, p.Idle)
 	return true, "", c.again(ctx, run, func() error { return answered(c.Pipeline.Succeed(ctx, job, summary, outputs)) })
+}
+
+// claim notes in the lease that the job is this run's. The run acts when it finds its name there a tick later: Lambda may
+// deliver an event twice at once, the schedule that keeps the lease writes whatever comes last, and a run that was held up
+// would otherwise take the new image from the idle side after the pipeline has put it there. From here on the old version is
+// no standby any more: an alarm must not send traffic back to it.
+func (c *Controller) claim(ctx context.Context, run Run, job string) (claimed bool, waiting string) {
+	kept, err := c.Leases.Read(ctx)
+	if err != nil && !errors.Is(err, ErrNoLease) {
+		c.Log.Warn("the lease could not be read", "error", err)
+		return false, "the lease could not be read"
+	}
+	if kept.knows(job) {
+		return false, "another run has begun this job"
+	}
+	lease := Lease{Kind: LeaseEnded, Due: c.Clock.Now(), Order: kept.Order, Answered: kept.answered(job), Owner: run.ID, Run: kept.Run}
+	if err := c.Leases.Write(ctx, lease); err != nil {
+		c.Log.Warn("the lease could not be written", "error", err)
+		return false, "the lease could not be written"
+	}
+	return true, "the job is claimed"
 }
