@@ -152,6 +152,7 @@ func (e *cli) start(spec Spec) (*cliContainer, error) {
 	}
 	c := &cliContainer{engine: e, id: name, name: name, bounded: e.bounds && spec.MemoryMiB > 0, log: newTail(), done: make(chan struct{})}
 	c.attached = e.command(context.Background(), args...)
+	c.attached.Dir = e.folder.Path // podman writes the file "oom" there when a container has used up its memory
 	c.attached.Stdout, c.attached.Stderr = c.log, c.log
 	if err := c.attached.Start(); err != nil {
 		return nil, err

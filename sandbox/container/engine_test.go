@@ -319,6 +319,7 @@ func TestAnEndSaysHowItCameAbout(t *testing.T) {
 					t.Fatal("it did not end")
 				}
 				assert.Equal(t, end.want, c.Exit())
+				assert.NoFileExists(t, "oom", "podman's word of it belongs into the run's folder")
 			})
 		})
 	}
