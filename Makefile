@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo run plan test check bench mutate setup clean
+.PHONY: help demo run plan drill test check bench mutate setup clean
 
 TIME_SCALE ?= 60
 STACK ?= dev
@@ -23,7 +23,10 @@ run: setup ## the same, but ask for the approval, go on serving, and deliver eve
 plan: ## show what `pulumi up` would create: make plan STACK=prod
 	go run ./cmd/sandbox plan --stack $(STACK)
 
-test: ## run every test: Go with the race detector, the app's, the real Pulumi engine's, deliveries in the sandbox
+drill: setup ## break one thing after the other under load, judge what becomes of it, and write drills.json
+	go run ./cmd/sandbox drill --all --summary drills.json
+
+test: ## run every test: Go with the race detector, the app's, the real Pulumi engine's, deliveries and drills in the sandbox
 	scripts/setup test
 	npm test --prefix app
 	go test -race -timeout 30m $$(go list ./... | grep -v $(CONTAINERS:%=-e '/%$$'))
@@ -31,6 +34,7 @@ test: ## run every test: Go with the race detector, the app's, the real Pulumi e
 	go test ./shiftfn/controller -run Histor # at full length, which the race detector is too slow for
 	go -C tests/engine test -timeout 30m ./...
 	for example in examples/*/; do go -C $$example test ./...; done
+	$(MAKE) drill # alone, since what it judges is how the delivery keeps time
 
 check: ## look for mistakes without running anything
 	@unformatted=$$(git ls-files '*.go' | xargs gofmt -l); [ -z "$$unformatted" ] || { echo "gofmt -w $$unformatted"; exit 1; }
@@ -51,7 +55,7 @@ setup: ## install what this machine lacks for the demo
 	@scripts/setup demo
 
 clean: ## remove what was built or measured here, and what the sandbox keeps to be faster
-	rm -rf bin demo.json bench.json "$${XDG_CACHE_HOME:-$$HOME/.cache}/penguinshop-sandbox"
+	rm -rf bin demo.json drills.json bench.json "$${XDG_CACHE_HOME:-$$HOME/.cache}/penguinshop-sandbox"
 	for engine in docker podman; do \
 	  images=$$($$engine images -q --filter reference='localhost/penguinshop-*/*' --filter reference='localhost/penguinshop-*' 2>/dev/null || true); \
 	  [ -z "$$images" ] || $$engine rmi --force $$images >/dev/null; \

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/penguinshop/delivery/contract"
+	"github.com/penguinshop/delivery/sandbox/drill"
 	"github.com/penguinshop/delivery/sandbox/plan"
 	"github.com/penguinshop/delivery/stacks"
 )
@@ -20,6 +21,7 @@ import (
 func TestTheGeneratedPagesAreTheCodes(t *testing.T) {
 	for file, text := range map[string]string{
 		"docs/config.md": configPage(t), "docs/contract.md": contractPage(), "docs/costs.md": costsPage(t),
+		"docs/drills.md": drillsPage(),
 	} {
 		t.Run(file, func(t *testing.T) {
 			path := filepath.Join(root, file)
@@ -134,4 +136,27 @@ func costsPage(t *testing.T) string {
 		plans = append(plans, p)
 	}
 	return "# What the shipped stacks cost\n\nMade by `go run ./cmd/sandbox plan --format costs`.\n\n" + plan.Profile(plans)
+}
+
+func drillsPage() string {
+	var page strings.Builder
+	page.WriteString(`# Drills
+
+What can be broken on purpose, and what is promised then. ` + "`make drill`" + ` breaks all of it, one after the other, and so does every
+test run; ` + "`go run ./cmd/sandbox drill --list`" + ` and ` + "`drill NAME`" + ` do it one by one. Each drill begins with a good release live in one environment
+of this machine, under a steady load of users' requests; the releases are real images of the app with a mistake in them. This page is
+made from sandbox/drill/catalogue.go.
+
+The summary is a list of ` + "`{\"drill\", \"expected\", \"outcome\", \"requests\", \"failed\", \"badVersionRequests\", \"secondsToSafety\", \"passed\"}`" + `.
+` + "`badVersionRequests`" + ` counts users' requests that a broken release answered, or failed to answer; ` + "`secondsToSafety`" + ` is the time, as it
+would pass in AWS, from the first request that failed or met a broken release to the last. A drill passes when the delivery ended as expected,
+the release never had more of the traffic than is written here, and no more requests failed.
+
+| drill | what is broken | what a user sees | the delivery is | traffic that the release may get | requests that may fail |
+| --- | --- | --- | --- | --: | --: |
+`)
+	for _, d := range drill.All() {
+		fmt.Fprintf(&page, "| %s | %s | %s | %s | %d %% | %g %% |\n", code(d.Name), cell(d.Breaks), cell(d.Promise), d.Expected, d.Reach, d.Lost)
+	}
+	return page.String()
 }

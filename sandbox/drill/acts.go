@@ -316,8 +316,16 @@ func taskKilled(ctx context.Context, t *trial) error {
 		}
 	}
 	t.outcome = Healed
-	return nil
+	select { // long enough to see that nobody notices any more
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-t.world.Clock.After(afterwards):
+		return nil
+	}
 }
+
+// afterwards is how long users are watched after a task is back, in the sandbox's time.
+const afterwards = 5 * time.Minute
 
 // The slow clients, and how long each of their requests takes in the sandbox's time: less than a leaving target may finish
 // its requests in.
