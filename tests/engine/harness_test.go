@@ -42,11 +42,7 @@ func buildOn(t *testing.T, services map[string]standin.Service, program pulumi.R
 	declared, err := graph.Load(project)
 	require.NoError(t, err)
 	h := &house{dir: t.TempDir(), world: standin.NewWorld(), project: declared, program: program, cli: cli}
-	for _, file := range glob(t, filepath.Join(project, "Pulumi*.yaml")) {
-		text, err := os.ReadFile(file)
-		require.NoError(t, err)
-		require.NoError(t, os.WriteFile(filepath.Join(h.dir, filepath.Base(file)), text, 0o600))
-	}
+	h.configure(t, project)
 	backend := filepath.Join(h.dir, "state")
 	require.NoError(t, os.Mkdir(backend, 0o700))
 	// The providers serve longer than the test's own context, which ends before its clean-ups do.
@@ -64,6 +60,27 @@ func buildOn(t *testing.T, services map[string]standin.Service, program pulumi.R
 		"PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true", "NO_COLOR": "1",
 	}
 	return h
+}
+
+// saltKey begins the line that the engine adds to a stack's file for its secrets.
+const saltKey = "encryptionsalt:"
+
+// configure gives the house the project's file and the stacks' files of a folder. What the engine itself keeps in them stays.
+func (h *house) configure(t *testing.T, from string) {
+	t.Helper()
+	for _, file := range glob(t, filepath.Join(from, "Pulumi*.yaml")) {
+		text, err := os.ReadFile(file)
+		require.NoError(t, err)
+		to := filepath.Join(h.dir, filepath.Base(file))
+		if former, err := os.ReadFile(to); err == nil {
+			for line := range strings.Lines(string(former)) {
+				if strings.HasPrefix(line, saltKey) {
+					text = append([]byte(line), text...)
+				}
+			}
+		}
+		require.NoError(t, os.WriteFile(to, text, 0o600))
+	}
 }
 
 // stack opens a stack of the house, and makes it at the first time.
