@@ -175,7 +175,7 @@ func NewDeliveryPipeline(
 		return nil, err
 	}
 	c.ConnectionArn = connection.Arn
-	project, err := c.build(ctx, name, args, repository, bucket)
+	project, err := c.build(ctx, name, args, repository, bucket, connection)
 	if err != nil {
 		return nil, err
 	}
@@ -255,6 +255,7 @@ func (c *DeliveryPipeline) repository(ctx *pulumi.Context, name string, args Rep
 // mode; the build's role is what bounds it.
 func (c *DeliveryPipeline) build(
 	ctx *pulumi.Context, name string, args *DeliveryPipelineArgs, repository *ecr.Repository, bucket *closedBucket,
+	connection *codeconnections.Connection,
 ) (*codebuild.Project, error) {
 	logs, err := logGroup(ctx, name+"-build", args.LogRetentionDays, args.KeyArn, c)
 	if err != nil {
@@ -262,7 +263,7 @@ func (c *DeliveryPipeline) build(
 	}
 	own, err := role(ctx, name+"-build", "What a build may do", Statement{
 		Services: []string{"codebuild.amazonaws.com"},
-	}, buildPolicy(args, bucket.Arn, repository.Arn, logs.Arn), c)
+	}, buildPolicy(args, bucket.Arn, connection.Arn, repository.Arn, logs.Arn), c)
 	if err != nil {
 		return nil, err
 	}

@@ -42,15 +42,8 @@ func pipelinePolicy(args *DeliveryPipelineArgs, bucket, connection, project pulu
 	policy := Policy{
 		bucketState(bucket, "s3:GetBucketVersioning"),
 		objects(bucket, "s3:PutObjectAcl"),
-		// A connection's ARN has the new or the old service name, and the action must have the same one.
-		{
-			Actions:   []string{"codeconnections:UseConnection"},
-			Resources: []pulumi.StringInput{renamed(connection, "codeconnections")},
-		},
-		{
-			Actions:   []string{"codestar-connections:UseConnection"},
-			Resources: []pulumi.StringInput{renamed(connection, "codestar-connections")},
-		},
+		useConnection(connection, "codeconnections"),
+		useConnection(connection, "codestar-connections"),
 		{
 			Actions:   []string{"codebuild:StartBuild", "codebuild:BatchGetBuilds"},
 			Resources: []pulumi.StringInput{project},
@@ -90,8 +83,21 @@ func pipelinePolicy(args *DeliveryPipelineArgs, bucket, connection, project pulu
 	return append(policy, useKey(args.KeyArn)...)
 }
 
-// buildPolicy allows a build its log, its artifacts and its one repository.
-func buildPolicy(args *DeliveryPipelineArgs, bucket, repository, logs pulumi.StringInput) Policy {
+// useConnection lets a role reach the source. A connection's ARN has the new or the old service name, and the action must have
+// the same one.
+func useConnection(connection pulumi.StringInput, service string) Statement {
+	return Statement{Actions: []string{service + ":UseConnection"}, Resources: []pulumi.StringInput{renamed(connection, service)}}
+}
+
+// clone lets a build read the one repository through the connection, which may reach others.
+func clone(connection pulumi.StringInput, service, repository string) Statement {
+	s := useConnection(connection, service)
+	s.Conditions = []Condition{Equals(service+":FullRepositoryId", pulumi.String(repository))}
+	return s
+}
+
+// buildPolicy allows a build its source, its log, its artifacts and its one repository of images.
+func buildPolicy(args *DeliveryPipelineArgs, bucket, connection, repository, logs pulumi.StringInput) Policy {
 	images := []string{
 		"ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:CompleteLayerUpload", "ecr:DescribeImages",
 		"ecr:GetDownloadUrlForLayer", "ecr:InitiateLayerUpload", "ecr:PutImage", "ecr:UploadLayerPart",
@@ -102,6 +108,8 @@ func buildPolicy(args *DeliveryPipelineArgs, bucket, repository, logs pulumi.Str
 	return append(Policy{
 		bucketState(bucket),
 		objects(bucket),
+		clone(connection, "codeconnections", args.Source.Repository),
+		clone(connection, "codestar-connections", args.Source.Repository),
 		{
 			Actions:   []string{"logs:CreateLogStream", "logs:PutLogEvents"},
 			Resources: []pulumi.StringInput{logs, below(logs, ":log-stream:*")},

@@ -53,8 +53,9 @@ func stages(args *DeliveryPipelineArgs, connection, project pulumi.StringInput) 
 				"FullRepositoryId": pulumi.String(args.Source.Repository),
 				"BranchName":       pulumi.String(args.Source.Branch),
 				// The trigger, which knows paths, starts the pipeline; the action itself would start it on every push.
-				"DetectChanges":        pulumi.String("false"),
-				"OutputArtifactFormat": pulumi.String("CODE_ZIP"),
+				"DetectChanges": pulumi.String("false"),
+				// A clone, because the action itself does not tell who wrote the commit. Only CodeBuild can read it.
+				"OutputArtifactFormat": pulumi.String("CODEBUILD_CLONE_REF"),
 			},
 		}),
 		build,
@@ -92,14 +93,14 @@ func variableOf(namespace, variable string) string { return "#{" + namespace + "
 func prepareNamespace(e DeliveryEnvironment) string { return e.Name + "-prepare" }
 
 // approvalCharacters is how long an approval's text may be before its variables have values. AWS allows 1,000 characters
-// with them; commit, date, digest and test result need 150 more than their names.
+// with them; commit, author, date, digest and test result need 150 more than their names.
 const approvalCharacters = 800
 
 // approve asks a person, and shows what the answer depends on. The plan comes last, where a long one may be cut.
 func approve(args *DeliveryPipelineArgs, index int) *codepipeline.PipelineStageActionArgs {
 	e := args.Environments[index]
-	text := pulumi.Sprintf("Release to %s\ncommit %s of %s\nimage %s\ntests %s", e.Name,
-		variableOf(sourceNamespace, "CommitId"), variableOf(sourceNamespace, "AuthorDate"),
+	text := pulumi.Sprintf("Release to %s\ncommit %s\nby %s, %s\nimage %s\ntests %s", e.Name,
+		variableOf(sourceNamespace, "CommitId"), variableOf(buildNamespace, "AUTHOR"), variableOf(sourceNamespace, "AuthorDate"),
 		variableOf(buildNamespace, "IMAGE_DIGEST"), variableOf(buildNamespace, "TEST_RESULT"))
 	configuration := pulumi.StringMap{}
 	if index > 0 {

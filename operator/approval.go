@@ -96,9 +96,9 @@ func (d *Delivery) describe(ctx context.Context, e Environment, w *Approval) err
 		}
 		switch typ := typeOf(a); {
 		case typ == types.ActionCategorySource:
-			w.Commit, w.Message, w.Author = variables["CommitId"], firstLine(variables["CommitMessage"]), variables["AuthorDisplayName"]
+			w.Commit, w.Message = variables["CommitId"], firstLine(variables["CommitMessage"])
 		case typ == types.ActionCategoryBuild && variables[variableDigest] != "":
-			w.Digest, w.Tests = variables[variableDigest], variables["TEST_RESULT"]
+			w.Digest, w.Tests, w.Author = variables[variableDigest], variables["TEST_RESULT"], variables["AUTHOR"]
 		case aws.ToString(a.StageName) == w.stage && aws.ToString(a.ActionName) == w.action && a.Input != nil:
 			w.Text, w.LookAt = a.Input.ResolvedConfiguration["CustomData"], a.Input.ResolvedConfiguration["ExternalEntityLink"]
 		}

@@ -150,8 +150,16 @@ func TestABuildMayCallWhatItsCommandsNeedAndNothingElse(t *testing.T) {
 		on([]string{"ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:CompleteLayerUpload", "ecr:InitiateLayerUpload",
 			"ecr:PutImage", "ecr:UploadLayerPart"}, repository),
 	)
+	// «Tutorial: Use full clone with a GitHub pipeline source», CodePipeline's user guide
+	connection := one(t, g, "aws:codeconnections/connection:Connection", "delivery-source").Outputs["arn"].(string)
+	for _, service := range []string{"codeconnections", "codestar-connections"} {
+		calls = append(calls, call{
+			Action: service + ":UseConnection", Resource: strings.Replace(connection, ":codeconnections:", ":"+service+":", 1),
+			Context: map[string]string{service + ":FullRepositoryId": "penguinshop/delivery"},
+		})
+	}
 	commands := ""
-	for _, file := range []string{"buildspec.yml", "build/scan.js"} {
+	for _, file := range []string{"buildspec.yml", "build/scan.js", "build/sbom.js"} {
 		text, err := os.ReadFile(filepath.Join(root, "app", file))
 		require.NoError(t, err)
 		commands += string(text)

@@ -52,7 +52,7 @@ func TestThePipelineIsExactlyThis(t *testing.T) {
 			Namespace: "Source", OutputArtifacts: []string{"source"},
 			Configuration: map[string]string{
 				"ConnectionArn": connection, "FullRepositoryId": "penguinshop/delivery", "BranchName": "main",
-				"DetectChanges": "false", "OutputArtifactFormat": "CODE_ZIP",
+				"DetectChanges": "false", "OutputArtifactFormat": "CODEBUILD_CLONE_REF",
 			},
 		}}},
 		{Name: "Build", Actions: []action{{
@@ -76,7 +76,7 @@ func TestThePipelineIsExactlyThis(t *testing.T) {
 				Name: "approve", Category: "Approval", Provider: "Manual", TimeoutInMinutes: 4320,
 				Configuration: map[string]string{
 					"ExternalEntityLink": url,
-					"CustomData": "Release to prod\ncommit #{Source.CommitId} of #{Source.AuthorDate}\nimage #{Build.IMAGE_DIGEST}\n" +
+					"CustomData": "Release to prod\ncommit #{Source.CommitId}\nby #{Build.AUTHOR}, #{Source.AuthorDate}\nimage #{Build.IMAGE_DIGEST}\n" +
 						"tests #{Build.TEST_RESULT}\nlook at it in qa: " + url + "\n" + outputs("prod", contract.KeyShiftPlan),
 				},
 			}))
@@ -150,6 +150,7 @@ func TestWhatTheFunctionAndTheApproverAreToldKeepsAWSsLimits(t *testing.T) {
 	filled := strings.NewReplacer(
 		"#{Source.CommitId}", strings.Repeat("c", 40), "#{Source.AuthorDate}", "2026-01-01T00:00:00Z",
 		"#{Build.IMAGE_DIGEST}", "sha256:"+strings.Repeat("d", 64), "#{Build.TEST_RESULT}", strings.Repeat("t", 40),
+		"#{Build.AUTHOR}", strings.Repeat("a", 60),
 	)
 	for _, s := range stagesOf(t, stack(t, "shared")) {
 		for _, a := range s.Actions {

@@ -169,6 +169,12 @@ func TestABuildMayDoExactlyThis(t *testing.T) {
 		"s3:GetBucketAcl s3 shared-delivery-artifacts", "s3:GetBucketLocation s3 shared-delivery-artifacts",
 		"s3:GetObject s3 shared-delivery-artifacts/*", "s3:GetObjectVersion s3 shared-delivery-artifacts/*", "s3:PutObject s3 shared-delivery-artifacts/*",
 	}
+	connection := one(t, stack(t, "shared"), "aws:codeconnections/connection:Connection", "delivery-source").ID
+	id := connection[strings.LastIndex(connection, "/"):]
+	for _, service := range []string{"codeconnections", "codestar-connections"} {
+		want = append(want, service+":UseConnection "+service+" connection"+id+" if "+service+":FullRepositoryId StringEquals penguinshop/delivery")
+	}
+	slices.Sort(want)
 	assert.Equal(t, want, lines(documents(t, stack(t, "shared"))["RolePolicy delivery-build"]))
 }
 

@@ -128,10 +128,10 @@ func (p *panel) pipeline(ctx context.Context) (console.Pipeline, error) {
 				continue
 			}
 			if commit := variables["CommitId"]; commit != "" {
-				out.Commit, out.Message, out.Author = commit, variables["CommitMessage"], variables["AuthorDisplayName"]
+				out.Commit, out.Message = commit, variables["CommitMessage"]
 			}
 			if digest := variables["IMAGE_DIGEST"]; digest != "" {
-				out.Digest = digest
+				out.Digest, out.Author = digest, variables["AUTHOR"]
 			}
 		}
 	}

@@ -83,17 +83,19 @@ func (w *world) announce() {
 	w.t.Cleanup(func() { require.NoError(w.t, withdraw()) })
 }
 
-// Head, Commit and Export make the world the source's repository: every release is a commit of its own.
+// Head, Commit, Export and Clone make the world the source's repository: every release is a commit of its own.
 func (w *world) Head(ctx context.Context, _ string) (codepipeline.Commit, error) {
 	w.commits++
 	return w.Commit(ctx, fmt.Sprintf("%040x", w.commits))
 }
 
 func (w *world) Commit(_ context.Context, id string) (codepipeline.Commit, error) {
-	return codepipeline.Commit{ID: id, Message: "Sell more penguins\n\nBigger ones.", Author: "Ann", AuthorEmail: "ann@example.com", Date: time.Unix(0, 0)}, nil
+	return codepipeline.Commit{ID: id, Message: "Sell more penguins\n\nBigger ones.", Date: time.Unix(0, 0)}, nil
 }
 
 func (w *world) Export(context.Context, string, string) error { return nil }
+
+func (w *world) Clone(context.Context, string, string) error { return nil }
 
 // Build pushes an image under the commit's name and hands its digest on, as the buildspec does.
 func (w *world) Build(_ context.Context, b codepipeline.Build) (codepipeline.Built, error) {
@@ -119,7 +121,7 @@ func (w *world) Build(_ context.Context, b codepipeline.Build) (codepipeline.Bui
 		}
 	}
 	return codepipeline.Built{ID: b.Project + ":1", Variables: map[string]string{
-		"IMAGE_DIGEST": digest.String(), "IMAGE_URI": uri, "COMMIT": b.Commit, "TEST_RESULT": "41 of 41 tests passed"}}, nil
+		"IMAGE_DIGEST": digest.String(), "IMAGE_URI": uri, "COMMIT": b.Commit, "AUTHOR": "Ann", "TEST_RESULT": "41 of 41 tests passed"}}, nil
 }
 
 // release starts the pipeline and returns the execution.

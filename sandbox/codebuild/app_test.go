@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -76,6 +77,13 @@ func newShop(t *testing.T) *shop {
 			}
 		})
 	require.NoError(t, os.CopyFS(filepath.Join(s.source, "app"), withoutModules{os.DirFS("../../app")}))
+	for _, arguments := range [][]string{
+		{"init", "--quiet"}, {"add", "app"},
+		{"-c", "user.name=Ann", "-c", "user.email=ann@example.com", "commit", "--quiet", "--message=one"},
+	} {
+		said, err := exec.CommandContext(t.Context(), "git", append([]string{"-C", s.source}, arguments...)...).CombinedOutput()
+		require.NoError(t, err, string(said))
+	}
 	s.output("image")
 	return s
 }
@@ -106,6 +114,7 @@ func (s *shop) release(commit string) release {
 	built := s.mustBuild()
 	r := release{uri: built.Variables["IMAGE_URI"], digest: built.Variables["IMAGE_DIGEST"], took: time.Since(start)}
 	assert.Equal(s.t, commit, built.Variables["COMMIT"])
+	assert.Equal(s.t, "Ann", built.Variables["AUTHOR"])
 	assert.Regexp(s.t, `^(\d+) of (\d+) tests passed$`, built.Variables["TEST_RESULT"])
 	assert.Equal(s.t, map[string]string{"imagedefinitions.json": `[{"name":"app","imageUri":"` + r.uri + `"}]` + "\n"},
 		files(s.t, s.in.Artifacts["image"]))

@@ -56,11 +56,16 @@ func (w *world) Head(_ context.Context, branch string) (codepipeline.Commit, err
 }
 
 func (w *world) Commit(_ context.Context, id string) (codepipeline.Commit, error) {
-	return codepipeline.Commit{ID: id, Message: "message of " + id, Author: "Ann", AuthorEmail: "ann@example.com", Date: time.Unix(0, 0)}, nil
+	return codepipeline.Commit{ID: id, Message: "message of " + id, Date: time.Unix(0, 0)}, nil
 }
 
 func (w *world) Export(_ context.Context, id, folder string) error {
 	return os.WriteFile(filepath.Join(folder, "commit"), []byte(id), 0o600)
+}
+
+func (w *world) Clone(ctx context.Context, id, folder string) error {
+	w.note("clone %s", id)
+	return w.Export(ctx, id, folder)
 }
 
 func (w *world) Build(ctx context.Context, b codepipeline.Build) (codepipeline.Built, error) {

@@ -17,13 +17,14 @@ type Repository interface {
 	Commit(ctx context.Context, id string) (Commit, error)
 	// Export writes the files of the commit into an existing folder.
 	Export(ctx context.Context, id, folder string) error
+	// Clone makes an existing, empty folder a clone of the repository that has the commit checked out.
+	Clone(ctx context.Context, id, folder string) error
 }
 
 // Commit is what a source action tells of a commit.
 type Commit struct {
-	ID, Message         string
-	Author, AuthorEmail string
-	Date                time.Time
+	ID, Message string
+	Date        time.Time
 }
 
 // sourceAction reads a repository by a connection (CodeStarSourceConnection).
@@ -32,11 +33,17 @@ type sourceAction struct{ service *Service }
 func (sourceAction) check(a action) []string {
 	found := append(counts{0, 0, 1, 1}.check(a), keys(a, []string{"ConnectionArn", "FullRepositoryId", "BranchName"},
 		"OutputArtifactFormat", "DetectChanges")...)
-	if f := a.Configuration["OutputArtifactFormat"]; f != "" && f != "CODE_ZIP" {
-		found = append(found, fmt.Sprintf("configuration.OutputArtifactFormat: the sandbox hands on CODE_ZIP, not %s", f))
+	if f := a.Configuration["OutputArtifactFormat"]; f != "" && f != formatZip && f != formatClone {
+		found = append(found, fmt.Sprintf("configuration.OutputArtifactFormat: it is %s or %s, not %s", formatZip, formatClone, f))
 	}
 	return found
 }
+
+// The formats of a source's artifact: the commit's files, or a clone with the history.
+const (
+	formatZip   = "CODE_ZIP"
+	formatClone = "CODEBUILD_CLONE_REF"
+)
 
 func (s sourceAction) run(ctx context.Context, r *actionRun) (outcome, error) {
 	e, branch := r.execution, r.configuration["BranchName"]
@@ -57,7 +64,11 @@ func (s sourceAction) run(ctx context.Context, r *actionRun) (outcome, error) {
 	if err != nil {
 		return outcome{}, err
 	}
-	if err := s.service.config.Repository.Export(ctx, commit.ID, r.outputs[0].folder); err != nil {
+	hand := s.service.config.Repository.Export
+	if r.configuration["OutputArtifactFormat"] == formatClone {
+		hand = s.service.config.Repository.Clone
+	}
+	if err := hand(ctx, commit.ID, r.outputs[0].folder); err != nil {
 		return outcome{}, err
 	}
 	s.service.mu.Lock()
@@ -67,9 +78,7 @@ func (s sourceAction) run(ctx context.Context, r *actionRun) (outcome, error) {
 		RevisionSummary: aws.String(commit.Message)})
 	return outcome{summary: commit.Message, variables: map[string]string{
 		"CommitId": commit.ID, "CommitMessage": commit.Message, "BranchName": branch,
-		"AuthorDate": commit.Date.UTC().Format(time.RFC3339), "AuthorDisplayName": commit.Author,
-		"AuthorEmail": commit.AuthorEmail, "AuthorId": commit.AuthorEmail,
-		"ConnectionArn": r.configuration["ConnectionArn"], "FullRepositoryName": r.configuration["FullRepositoryId"],
-		"ProviderType": "GitHub",
+		"AuthorDate": commit.Date.UTC().Format(time.RFC3339), "ConnectionArn": r.configuration["ConnectionArn"],
+		"FullRepositoryName": r.configuration["FullRepositoryId"],
 	}}, nil
 }

@@ -154,17 +154,19 @@ func (s *sandbox) Head(ctx context.Context, _ string) (codepipeline.Commit, erro
 }
 
 func (s *sandbox) Commit(_ context.Context, id string) (codepipeline.Commit, error) {
-	return codepipeline.Commit{ID: id, Message: "Change the shop", Author: "Pen Guin", Date: time.Unix(0, 0)}, nil
+	return codepipeline.Commit{ID: id, Message: "Change the shop", Date: time.Unix(0, 0)}, nil
 }
 
 func (s *sandbox) Export(context.Context, string, string) error { return nil }
+
+func (s *sandbox) Clone(context.Context, string, string) error { return nil }
 
 // Build hands on an image by its digest, as the buildspec does.
 func (s *sandbox) Build(_ context.Context, b codepipeline.Build) (codepipeline.Built, error) {
 	file := filepath.Join(b.Artifacts[b.Outputs[0]], "imagedefinitions.json")
 	text := fmt.Sprintf(`[{"name":"app","imageUri":%q}]`, imageOfCommit(b.Commit))
 	return codepipeline.Built{ID: b.Project + ":1", Variables: map[string]string{
-		"IMAGE_DIGEST": digestOf(b.Commit), "IMAGE_URI": imageOfCommit(b.Commit), "COMMIT": b.Commit, "TEST_RESULT": "passed",
+		"IMAGE_DIGEST": digestOf(b.Commit), "IMAGE_URI": imageOfCommit(b.Commit), "COMMIT": b.Commit, "AUTHOR": "Pen Guin", "TEST_RESULT": "passed",
 	}}, os.WriteFile(file, []byte(text), 0o600)
 }
 
