@@ -3,6 +3,7 @@ package components
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/cloudwatch"
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/iam"
@@ -56,7 +57,9 @@ type TrafficShiftArgs struct {
 
 // TrafficSide is one colour as the function sees it.
 type TrafficSide struct {
-	ServiceName, ServiceArn, TargetGroupArn, TaskDefinitionArn, ScalableTargetArn pulumi.StringInput
+	ServiceName, ServiceArn, TargetGroupArn, TaskDefinitionArn pulumi.StringInput
+	// ScalableTargetArn is nil where the service does not scale by itself.
+	ScalableTargetArn pulumi.StringInput
 }
 
 // The function's own limits. It ticks until its time is nearly over and then hands over to its next invocation.
@@ -231,7 +234,7 @@ func (c *TrafficShift) guard(ctx *pulumi.Context, name string, args *TrafficShif
 // functionPolicy allows each call that the function makes, and no other.
 func functionPolicy(args *TrafficShiftArgs, logs, scheduleGroup, scheduleRole pulumi.StringInput) Policy {
 	any := []pulumi.StringInput{pulumi.String("*")}
-	return Policy{
+	return append(scalingPolicy(args.Blue.ScalableTargetArn, args.Green.ScalableTargetArn), Policy{
 		{
 			Actions:   []string{"elasticloadbalancing:ModifyListener"},
 			Resources: []pulumi.StringInput{args.ListenerArn},
@@ -273,14 +276,6 @@ func functionPolicy(args *TrafficShiftArgs, logs, scheduleGroup, scheduleRole pu
 			Reason:    "Application Auto Scaling describes without resource level permissions",
 		},
 		{
-			Actions:   []string{"application-autoscaling:RegisterScalableTarget"},
-			Resources: []pulumi.StringInput{args.Blue.ScalableTargetArn, args.Green.ScalableTargetArn},
-			Conditions: []Condition{
-				Equals("application-autoscaling:service-namespace", pulumi.String("ecs")),
-				Equals("application-autoscaling:scalable-dimension", pulumi.String("ecs:service:DesiredCount")),
-			},
-		},
-		{
 			Actions:   []string{"cloudwatch:GetMetricData", "cloudwatch:DescribeAlarms"},
 			Resources: any,
 			Reason:    "CloudWatch reads metrics and several alarms at once without resource level permissions",
@@ -319,5 +314,21 @@ func functionPolicy(args *TrafficShiftArgs, logs, scheduleGroup, scheduleRole pu
 			Resources: []pulumi.StringInput{below(logs, ":log-stream:*")},
 			Reason:    "Lambda names one log stream for each of its instances",
 		},
+	}...)
+}
+
+// scalingPolicy lets the function change the bounds of those services that scale by themselves.
+func scalingPolicy(targets ...pulumi.StringInput) Policy {
+	targets = slices.DeleteFunc(targets, func(arn pulumi.StringInput) bool { return arn == nil })
+	if len(targets) == 0 {
+		return nil
 	}
+	return Policy{{
+		Actions:   []string{"application-autoscaling:RegisterScalableTarget"},
+		Resources: targets,
+		Conditions: []Condition{
+			Equals("application-autoscaling:service-namespace", pulumi.String("ecs")),
+			Equals("application-autoscaling:scalable-dimension", pulumi.String("ecs:service:DesiredCount")),
+		},
+	}}
 }

@@ -133,6 +133,6 @@ func checkout(ctx *pulumi.Context) error {
 func traffic(service *components.ColourService, group *components.TargetGroup) components.TrafficSide {
 	return components.TrafficSide{
 		ServiceName: service.ServiceName, ServiceArn: service.ServiceArn, TaskDefinitionArn: service.TaskDefinitionArn,
-		TargetGroupArn: group.Arn,
+		TargetGroupArn: group.Arn, ScalableTargetArn: service.ScalableTargetArn,
 	}
 }

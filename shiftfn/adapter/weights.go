@@ -3,6 +3,8 @@ package adapter
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
@@ -107,49 +109,70 @@ func (w *World) setWeights(ctx context.Context, before, weights rollout.Weights)
 	return err
 }
 
-// rule reads the preview rule.
-func (w *World) rule(ctx context.Context) (types.Rule, *types.Action, error) {
-	out, err := w.Clients.ELB.DescribeRules(ctx, &elb.DescribeRulesInput{RuleArns: []string{w.Settings.PreviewRule}})
-	if err != nil {
-		return types.Rule{}, nil, err
-	}
-	if len(out.Rules) != 1 {
-		return types.Rule{}, nil, fmt.Errorf("%s names %d rules", w.Settings.PreviewRule, len(out.Rules))
-	}
-	for i := range out.Rules[0].Actions {
-		if action := &out.Rules[0].Actions[i]; action.Type == types.ActionTypeEnumForward {
-			return out.Rules[0], action, nil
-		}
-	}
-	return types.Rule{}, nil, fmt.Errorf("the preview rule %s forwards nowhere", w.Settings.PreviewRule)
+// previewRule is the preview rule with the one of its actions that forwards.
+type previewRule struct {
+	types.Rule
+	forward *types.Action
 }
 
-// preview is the colour that the preview rule leads to.
-func (w *World) preview(ctx context.Context) (*rollout.Colour, error) {
-	_, forward, err := w.rule(ctx)
+func (w *World) rule(ctx context.Context) (*previewRule, error) {
+	out, err := w.Clients.ELB.DescribeRules(ctx, &elb.DescribeRulesInput{RuleArns: []string{w.Settings.PreviewRule}})
 	if err != nil {
 		return nil, err
 	}
-	weights, err := w.percent(forward)
+	if len(out.Rules) != 1 {
+		return nil, fmt.Errorf("%s names %d rules", w.Settings.PreviewRule, len(out.Rules))
+	}
+	for i := range out.Rules[0].Actions {
+		if action := &out.Rules[0].Actions[i]; action.Type == types.ActionTypeEnumForward {
+			return &previewRule{out.Rules[0], action}, nil
+		}
+	}
+	return nil, fmt.Errorf("the preview rule %s forwards nowhere", w.Settings.PreviewRule)
+}
+
+// leadsTo is the colour that the preview rule leads to, empty where it is both: neither is what a probe could rely on.
+func (w *World) leadsTo(r *previewRule) (*rollout.Colour, error) {
+	weights, err := w.percent(r.forward)
 	if err != nil {
 		return nil, fmt.Errorf("preview rule: %w", err)
 	}
-	colour, whole := weights.Live()
-	if !whole {
-		colour = "" // both: neither of them is what a probe could rely on
-	}
+	colour, _ := weights.Live()
 	return &colour, nil
 }
 
+// astray says why a request with the header's value would not reach the candidate alone, by the rule as it is described;
+// empty where it would.
+func (w *World) astray(r *previewRule, candidate rollout.Colour, value string) (string, error) {
+	colour, err := w.leadsTo(r)
+	switch {
+	case err != nil:
+		return "", err
+	case *colour != candidate:
+		return fmt.Sprintf("the preview rule does not lead to %s alone", candidate), nil
+	}
+	for _, condition := range r.Conditions {
+		header := condition.HttpHeaderConfig
+		if header == nil || !strings.EqualFold(aws.ToString(header.HttpHeaderName), w.Settings.PreviewHeader) {
+			continue
+		}
+		if slices.Contains(header.Values, value) || slices.ContainsFunc(header.Values, func(v string) bool { return strings.ContainsAny(v, "*?") }) {
+			return "", nil
+		}
+		return fmt.Sprintf("the preview rule waits for another value of %s than %s holds", w.Settings.PreviewHeader, w.Settings.PreviewParameter), nil
+	}
+	return "the preview rule does not ask for " + w.Settings.PreviewHeader, nil
+}
+
 func (w *World) setPreview(ctx context.Context, colour rollout.Colour) error {
-	rule, forward, err := w.rule(ctx)
+	r, err := w.rule(ctx)
 	if err != nil {
 		return err
 	}
-	forward.TargetGroupArn, forward.ForwardConfig = nil, &types.ForwardActionConfig{TargetGroups: []types.TargetGroupTuple{
+	r.forward.TargetGroupArn, r.forward.ForwardConfig = nil, &types.ForwardActionConfig{TargetGroups: []types.TargetGroupTuple{
 		{TargetGroupArn: aws.String(w.side(colour).TargetGroup), Weight: aws.Int32(1)},
 	}}
-	_, err = w.Clients.ELB.ModifyRule(ctx, &elb.ModifyRuleInput{RuleArn: aws.String(w.Settings.PreviewRule), Actions: rule.Actions})
+	_, err = w.Clients.ELB.ModifyRule(ctx, &elb.ModifyRuleInput{RuleArn: aws.String(w.Settings.PreviewRule), Actions: r.Actions})
 	return err
 }
 

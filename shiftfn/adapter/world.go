@@ -55,9 +55,12 @@ func (w *World) Observe(ctx context.Context, look rollout.Look, order controller
 		o.Weights = weights
 		return err
 	})
+	rule := sync.OnceValues(func() (*previewRule, error) { return w.rule(ctx) })
 	read("preview rule", func() error {
-		colour, err := w.preview(ctx)
-		o.Preview = colour
+		r, err := rule()
+		if err == nil {
+			o.Preview, err = w.leadsTo(r)
+		}
 		return err
 	})
 	for _, c := range colours {
@@ -101,8 +104,10 @@ func (w *World) Observe(ctx context.Context, look rollout.Look, order controller
 	}
 	if look.Probes > 0 {
 		read("probes", func() error {
-			probed, err := w.probe(ctx, look.Probes)
-			o.Probes = probed
+			r, err := rule()
+			if err == nil {
+				o.Probes, err = w.probe(ctx, look, order.Digest, r)
+			}
 			return err
 		})
 	}

@@ -138,6 +138,9 @@ func (h *history) somePlan() rollout.Plan {
 	}
 	p.Limits = rollout.Limits{Failures: 1 + h.random.IntN(3), Unknowns: 2 + h.random.IntN(20), MinimumSamples: 1 + h.random.IntN(100)}
 	p.Limits.LatencyMs = h.random.IntN(2) * 500
+	if h.one(2) {
+		p.Probes.Identity = &rollout.Identity{Path: "/version"}
+	}
 	plan, problems := p.Plan()
 	if len(problems) > 0 {
 		panic(fmt.Sprint("the generator's policy is bad: ", problems))
@@ -259,6 +262,15 @@ func (h *history) disturb() {
 		h.timeless = false
 		w.at(sometime(), func() { w.jobs["shift-1"].gone = true })
 	}
+	if h.one(6) {
+		h.timeless = false
+		if h.one(2) {
+			w.misled = true
+		} else {
+			w.at(sometime(), func() { w.misled = true })
+		}
+		w.at(sometime(), func() { w.misled = false })
+	}
 }
 
 // movedTraffic holds what must be true of every single move of traffic.
@@ -277,6 +289,11 @@ func (h *history) movedTraffic(by string, from, to rollout.Weights) {
 		}
 		if from.Of(c) == 0 && to.Of(c) > 0 && w.side(c).healthy(w.now) == 0 {
 			h.broke("%s got traffic without a healthy target", c)
+		}
+		// The version that stood there at the beginning may take traffic back; each that was delivered must have answered first.
+		delivered := w.side(c).taskDefinition != w.declared[c]
+		if from.Of(c) == 0 && to.Of(c) > 0 && delivered && w.plan.Probes.Identity != nil && !w.proven[w.side(c).taskDefinition] && !h.person {
+			h.broke("%s got traffic, and no probe has reached %s for certain", c, w.side(c).taskDefinition)
 		}
 	}
 }
@@ -384,7 +401,7 @@ func (h *history) initialBlue() *side {
 // mustStartAnew holds that whatever has happened, the next release can be made, and repairs what was left.
 func (h *history) mustStartAnew() {
 	w := h.world
-	w.quiet, w.alarm = true, rollout.AlarmOK
+	w.quiet, w.alarm, w.misled = true, rollout.AlarmOK, false
 	w.todo = nil
 	live, whole := w.weights.Live()
 	if !whole {

@@ -21,14 +21,18 @@ type world struct {
 	plan   rollout.Plan
 	log    *slog.Logger
 
-	weights   rollout.Weights
-	preview   rollout.Colour
-	sides     [2]side
-	declared  map[rollout.Colour]string
-	lease     *controller.Lease
-	jobs      map[string]*job
-	events    []controller.Event
-	alarm     rollout.AlarmState
+	weights  rollout.Weights
+	preview  rollout.Colour
+	sides    [2]side
+	declared map[rollout.Colour]string
+	lease    *controller.Lease
+	jobs     map[string]*job
+	events   []controller.Event
+	alarm    rollout.AlarmState
+	// misled is true while the preview header leads to the users' side, though the rule looks well. Proven are the versions whose
+	// probes have said who they are.
+	misled    bool
+	proven    map[string]bool
 	heard     func(controller.Event)
 	moved     func(by string, from, to rollout.Weights)
 	succeeded func(job string)
@@ -102,7 +106,7 @@ var start = time.Date(2026, 3, 1, 12, 0, 7, 0, time.UTC)
 func newWorld(random *rand.Rand, plan rollout.Plan) *world {
 	w := &world{
 		now: start, random: random, plan: plan, log: slog.New(slog.DiscardHandler),
-		weights: rollout.Weights{Blue: 100}, preview: rollout.Blue, jobs: map[string]*job{}, alarm: rollout.AlarmOK,
+		weights: rollout.Weights{Blue: 100}, preview: rollout.Blue, jobs: map[string]*job{}, alarm: rollout.AlarmOK, proven: map[string]bool{},
 		declared: map[rollout.Colour]string{rollout.Blue: "arn:task-definition/shop-blue:1", rollout.Green: "arn:task-definition/shop-green:1"},
 		moved:    func(string, rollout.Weights, rollout.Weights) {},
 		heard:    func(controller.Event) {},
@@ -336,7 +340,7 @@ func (v *invocation) Observe(_ context.Context, look rollout.Look, order control
 		}
 	}
 	if look.Probes > 0 && !w.out("probes") {
-		o.Probes = w.probe(look.Probes * len(w.plan.Probes.Paths))
+		o.Probes = w.probe(look.Probes*len(w.plan.Probes.Paths), look.Candidate, "arn:task-definition/"+order.Digest)
 	}
 	if !w.out("alarms") {
 		for _, name := range look.Alarms {
@@ -373,8 +377,17 @@ func (w *world) metrics(c rollout.Colour, since time.Time) *rollout.Metrics {
 	return m
 }
 
-func (w *world) probe(n int) *rollout.Probed {
-	s := w.side(w.preview)
+func (w *world) probe(n int, candidate rollout.Colour, version string) *rollout.Probed {
+	reached := w.preview
+	if reached != candidate {
+		return &rollout.Probed{Astray: "the preview rule leads to " + string(reached)}
+	}
+	if w.misled {
+		if reached = rollout.Blue; w.random.IntN(100) < w.weights.Green {
+			reached = rollout.Green
+		}
+	}
+	s := w.side(reached)
 	p := &rollout.Probed{Sent: n}
 	switch b := s.behaviour; {
 	case s.healthy(w.now) == 0:
@@ -384,6 +397,14 @@ func (w *world) probe(n int) *rollout.Probed {
 	}
 	if p.Failed > 0 {
 		p.Example = "HTTP 502 instead of 200"
+	}
+	switch {
+	case w.plan.Probes.Identity == nil || p.Failed == n:
+	case s.taskDefinition == version:
+		p.Identified = n - p.Failed
+		w.proven[version] = true
+	default:
+		p.Astray = fmt.Sprintf("GET %s was answered by %s", w.plan.Probes.Identity.Path, s.taskDefinition)
 	}
 	return p
 }

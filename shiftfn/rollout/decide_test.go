@@ -312,6 +312,14 @@ func TestProbingTheCandidate(t *testing.T) {
 		assert.Equal(t, 10, percent(t, d))
 		assert.Zero(t, d.State.Probes)
 	})
+	t.Run("moves nobody to a candidate that the probes did not reach", func(t *testing.T) {
+		s := probing(t)
+		s.seen.Probes = &rollout.Probed{Sent: 20, Astray: "GET /version was answered by blue"}
+		goesOn(t, s.decide(), rollout.Probing)
+		d := s.again(rollout.Tick)
+		goesOn(t, d, rollout.Aborting)
+		assert.Contains(t, d.State.Reason, "the probes do not reach the candidate: GET /version was answered by blue, 2 times in a row")
+	})
 	t.Run("waits while an alarm is unknown, and ends when it rings", func(t *testing.T) {
 		s := probing(t)
 		s.seen.Alarms = nil

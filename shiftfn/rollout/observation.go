@@ -123,6 +123,10 @@ type Probed struct {
 	Unsent int
 	// Example describes one failed or unsent request.
 	Example string
+	// Identified counts the answers that proved to be the candidate's, where the plan asks for that.
+	Identified int
+	// Astray says why the probes do not reach the candidate, or who answered in its place; empty when nothing speaks for that.
+	Astray string
 }
 
 // Metrics are the load balancer's counts for one target group.

@@ -177,8 +177,12 @@ func (p Plan) below(weight int) int {
 func (p Plan) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "Start the candidate at the live side's size; all targets healthy within %s. ", words(p.Start))
-	fmt.Fprintf(&b, "Probe it unseen: %d requests to each of %s, HTTP %d within %d ms. Then ",
+	fmt.Fprintf(&b, "Probe it unseen: %d requests to each of %s, HTTP %d within %d ms",
 		p.Probes.Count, strings.Join(p.Probes.Paths, ", "), p.Probes.Status, p.Probes.LatencyMs)
+	if identity := p.Probes.Identity; identity != nil {
+		fmt.Fprintf(&b, ", and as many to %s, which must name the release's image in %s", identity.Path, identity.Field)
+	}
+	b.WriteString(". Then ")
 	for i, s := range p.Steps {
 		if i > 0 {
 			b.WriteString(", ")
@@ -261,14 +265,30 @@ func (p Probes) filled(c *checker) Probes {
 		c.add("probes.paths", fmt.Sprintf("%d paths are more than 20", len(p.Paths)), `["/", "/readyz"]`)
 	}
 	for i, path := range p.Paths {
-		if !strings.HasPrefix(path, "/") || strings.HasPrefix(path, "//") || strings.ContainsFunc(path, notInPath) {
-			c.add(fmt.Sprintf("probes.paths[%d]", i), fmt.Sprintf("%q is not a path: it begins with one slash and has no spaces, # or control characters", path), `"/readyz"`)
-		}
+		c.path(fmt.Sprintf("probes.paths[%d]", i), path, `"/readyz"`)
 	}
-	if total := p.Count * len(p.Paths); total > most {
-		c.add("probes.count", fmt.Sprintf("%d requests for each of %d paths are more than %d in all", p.Count, len(p.Paths), most), strconv.Itoa(max(1, most/len(p.Paths))))
+	paths := len(p.Paths)
+	if p.Identity != nil {
+		identity := *p.Identity
+		identity.Field = or(identity.Field, "digest")
+		c.path("probes.identity.path", identity.Path, `"/version"`)
+		if len(identity.Field) > 64 || strings.ContainsFunc(identity.Field, unicode.IsControl) {
+			c.add("probes.identity.field", fmt.Sprintf("%q is not the name of a field: 1 to 64 characters", identity.Field), `"digest"`)
+		}
+		p.Identity = &identity
+		paths++
+	}
+	if total := p.Count * paths; total > most {
+		c.add("probes.count", fmt.Sprintf("%d requests for each of %d paths are more than %d in all", p.Count, paths, most), strconv.Itoa(max(1, most/paths)))
 	}
 	return p
+}
+
+// path checks the path of a request.
+func (c *checker) path(at, path, example string) {
+	if !strings.HasPrefix(path, "/") || strings.HasPrefix(path, "//") || strings.ContainsFunc(path, notInPath) {
+		c.add(at, fmt.Sprintf("%q is not a path: it begins with one slash and has no spaces, # or control characters", path), example)
+	}
 }
 
 func notInPath(r rune) bool {

@@ -61,10 +61,12 @@ func TestEveryBadValueIsToldWithItsPathAndAnExample(t *testing.T) {
 		"rollout.deadlineSeconds":          {{DeadlineSeconds: 299}, {DeadlineSeconds: 82_801}, {DeadlineSeconds: -5}, {Steps: []rollout.Step{{Weight: 100, BakeSeconds: 300}}, DeadlineSeconds: 1019}, {Steps: []rollout.Step{{Weight: 100, BakeSeconds: 86_400}}}},
 		"rollout.startSeconds":             {{StartSeconds: 29}, {StartSeconds: 3601}},
 		"rollout.standbySeconds":           {{StandbySeconds: -1}, {StandbySeconds: 604_801}},
-		"rollout.probes.count":             {{Probes: rollout.Probes{Count: 1001}}, {Probes: rollout.Probes{Count: -1}}, {Probes: rollout.Probes{Count: 1000, Paths: []string{"/a", "/b", "/c"}}}},
+		"rollout.probes.count":             {{Probes: rollout.Probes{Count: 1001}}, {Probes: rollout.Probes{Count: -1}}, {Probes: rollout.Probes{Count: 1000, Paths: []string{"/a", "/b", "/c"}}}, {Probes: rollout.Probes{Count: 1000, Paths: []string{"/a", "/b"}, Identity: &rollout.Identity{Path: "/v"}}}},
 		"rollout.probes.watchCount":        {{Probes: rollout.Probes{WatchCount: 101}}},
 		"rollout.probes.paths":             {{Probes: rollout.Probes{Count: 1, Paths: strings.Split(strings.Repeat("/ ", 20)+"/", " ")}}},
 		"rollout.probes.paths[1]":          {{Probes: rollout.Probes{Paths: []string{"/", "readyz"}}}, {Probes: rollout.Probes{Paths: []string{"/", ""}}}, {Probes: rollout.Probes{Paths: []string{"/", "//host/"}}}, {Probes: rollout.Probes{Paths: []string{"/", "/a b"}}}, {Probes: rollout.Probes{Paths: []string{"/", "/a\x00"}}}, {Probes: rollout.Probes{Paths: []string{"/", "/#a"}}}, {Probes: rollout.Probes{Paths: []string{"/", "/\xff"}}}},
+		"rollout.probes.identity.path":     {{Probes: rollout.Probes{Identity: &rollout.Identity{}}}, {Probes: rollout.Probes{Identity: &rollout.Identity{Path: "version"}}}},
+		"rollout.probes.identity.field":    {{Probes: rollout.Probes{Identity: &rollout.Identity{Path: "/v", Field: strings.Repeat("x", 65)}}}, {Probes: rollout.Probes{Identity: &rollout.Identity{Path: "/v", Field: "a\nb"}}}},
 		"rollout.probes.status":            {{Probes: rollout.Probes{Status: 199}}, {Probes: rollout.Probes{Status: 600}}},
 		"rollout.probes.latencyMs":         {{Probes: rollout.Probes{LatencyMs: 30_001}}, {Probes: rollout.Probes{LatencyMs: -1}}},
 		"rollout.limits.errorPercent":      {{Limits: rollout.Limits{ErrorPercent: 0.009}}, {Limits: rollout.Limits{ErrorPercent: 50.1}}},
@@ -109,6 +111,7 @@ func TestTheEndsOfEveryRangeAreGood(t *testing.T) {
 		{Steps: []rollout.Step{{Weight: 100, BakeSeconds: 300}}, DeadlineSeconds: 1020},
 		{Probes: rollout.Probes{Count: 1, WatchCount: 1, Status: 200, LatencyMs: 1, Paths: strings.Split(strings.Repeat("/ ", 19)+"/", " ")}},
 		{Probes: rollout.Probes{Count: 1000, WatchCount: 100, Status: 599, LatencyMs: 30_000, Paths: []string{"/a?b=c", "/%20"}}},
+		{Probes: rollout.Probes{Count: 1000, Identity: &rollout.Identity{Path: "/version", Field: strings.Repeat("x", 64)}}},
 		{Limits: rollout.Limits{ErrorPercent: 0.01, LatencyMs: 60_000, LatencyPercentile: 50, MinimumSamples: 1, HealthyPercent: 1, Failures: 1, Unknowns: 1}},
 		{Limits: rollout.Limits{ErrorPercent: 50, LatencyMs: 1, LatencyPercentile: 99.9, MinimumSamples: 1_000_000, HealthyPercent: 100, Failures: 20, Unknowns: 720}},
 		{Alarms: strings.Split("a b c d e f g h i j k l m n o p q r s t", " ")},
@@ -146,6 +149,10 @@ func TestThePlanIsToldInWords(t *testing.T) {
 	assert.Contains(t, p.String(), "retired at once")
 	p, _ = rollout.Policy{GradualAbort: true}.Plan()
 	assert.Contains(t, p.String(), "walk back through the steps")
+	own := rollout.Identity{Path: "/version"}
+	p, _ = rollout.Policy{Probes: rollout.Probes{Identity: &own}}.Plan()
+	assert.Contains(t, p.String(), "within 2000 ms, and as many to /version, which must name the release's image in digest. Then")
+	assert.Empty(t, own.Field, "a policy stays as it was given")
 }
 
 func TestDifferentPlansHaveDifferentNames(t *testing.T) {
@@ -162,7 +169,7 @@ func FuzzPolicy(f *testing.F) {
 		`{}`, `{"preset":"canary"}`, `{"steps":[{"weight":10,"bakeSeconds":60},{"weight":100}]}`, `{"onFailure":"freeze","gradualAbort":true}`,
 		`{"limits":{"errorPercent":1e308,"latencyPercentile":-0}}`, `{"steps":[{"weight":9223372036854775807,"bakeSeconds":9223372036854775807}]}`,
 		`{"deadlineSeconds":9223372036854775807,"startSeconds":9223372036854775807,"standbySeconds":-9223372036854775808}`,
-		`{"probes":{"paths":["/` + "\u202e" + `","/a\u0000"],"count":2000}}`, `{"alarms":["","a","a"]}`,
+		`{"probes":{"paths":["/` + "\u202e" + `","/a\u0000"],"count":2000}}`, `{"alarms":["","a","a"]}`, `{"probes":{"identity":{"path":"/version","field":"\u0000"}}}`,
 	} {
 		f.Add(seed)
 	}

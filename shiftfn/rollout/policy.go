@@ -91,6 +91,18 @@ type Probes struct {
 	Status int `json:"status,omitempty" default:"200" example:"200"`
 	// LatencyMs is the longest that one answer may take: 1 to 30,000, default 2,000.
 	LatencyMs int `json:"latencyMs,omitempty" default:"2000" example:"2000"`
+	// Identity makes the probes prove whom they reach: without it, whatever answers behind the preview rule is taken for the
+	// candidate.
+	Identity *Identity `json:"identity,omitempty" example:"{\"path\": \"/version\"}"`
+}
+
+// Identity is where a version says which image it runs. Nothing is shifted before it has said that it is the release, and a
+// shift whose probes are answered by another version fails.
+type Identity struct {
+	// Path is requested as often as each of the paths, and must be answered with the probes' status and a JSON object.
+	Path string `json:"path" required:"true" example:"/version"`
+	// Field is the object's field that holds the image's digest (sha256:…), alone or as repository@digest; default digest.
+	Field string `json:"field,omitempty" default:"digest" example:"digest"`
 }
 
 // Limits bounds what a candidate may do.

@@ -128,7 +128,8 @@ func judgeTargets(plan Plan, s State, targets *Targets) Finding {
 	return f
 }
 
-// judgeProbes judges one round. A single failed probe among others may be chance: it keeps the round from passing, no more.
+// judgeProbes judges one round. A single failed probe among others may be chance: it keeps the round from passing, no more. One
+// that another version answered is no chance: the round says nothing about the candidate.
 func judgeProbes(plan Plan, probed *Probed) Finding {
 	f := Finding{Source: "probes"}
 	if probed == nil {
@@ -137,6 +138,8 @@ func judgeProbes(plan Plan, probed *Probed) Finding {
 	}
 	failed, sent := float64(probed.Failed), float64(probed.Sent)
 	switch over := failed*100 > plan.Limits.ErrorPercent*sent; {
+	case probed.Astray != "":
+		f.Verdict, f.Text = Fail, "the probes do not reach the candidate: "+probed.Astray
 	case probed.Sent == 0:
 		f.Text = fmt.Sprintf("none of %d reached the load balancer: %s", probed.Unsent, probed.Example)
 	case over:
@@ -146,6 +149,8 @@ func judgeProbes(plan Plan, probed *Probed) Finding {
 		f.Text = fmt.Sprintf("%s failed, limit %v %%: %s", share(failed, sent), plan.Limits.ErrorPercent, probed.Example)
 	case probed.Unsent > probed.Sent:
 		f.Text = fmt.Sprintf("%d of %d did not reach the load balancer: %s", probed.Unsent, probed.Sent+probed.Unsent, probed.Example)
+	case plan.Probes.Identity != nil && probed.Identified == 0:
+		f.Text = fmt.Sprintf("no answer to %s says which version gave it", plan.Probes.Identity.Path)
 	default:
 		f.Verdict, f.Text = Pass, fmt.Sprintf("%s failed", share(failed, sent))
 	}

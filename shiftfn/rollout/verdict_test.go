@@ -62,6 +62,33 @@ func TestProbesAreJudgedByWhatTheyProve(t *testing.T) {
 	}
 }
 
+func TestProbesAreWorthNothingWhenAnotherVersionAnswers(t *testing.T) {
+	for name, test := range map[string]struct {
+		asked  bool
+		probed rollout.Probed
+		want   rollout.Verdict
+		says   string
+	}{
+		"the release answered":             {true, rollout.Probed{Sent: 6, Identified: 3}, rollout.Pass, "0 of 6"},
+		"nobody was asked who it is":       {false, rollout.Probed{Sent: 6}, rollout.Pass, ""},
+		"nobody said who it is":            {true, rollout.Probed{Sent: 6}, rollout.Unknown, "no answer to /version says which version gave it"},
+		"once another version answered":    {true, rollout.Probed{Sent: 400, Identified: 199, Astray: "it was blue"}, rollout.Fail, "do not reach the candidate: it was blue"},
+		"the rule leads elsewhere":         {false, rollout.Probed{Astray: "it leads to blue"}, rollout.Fail, "it leads to blue"},
+		"one failed, and the rest said it": {true, rollout.Probed{Sent: 6, Failed: 1, Identified: 2}, rollout.Unknown, "1 of 6"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := at(t, canary(t), rollout.Probing, 0, 0)
+			if test.asked {
+				s.plan.Probes.Identity = &rollout.Identity{Path: "/version", Field: "digest"}
+			}
+			s.seen.Probes = &test.probed
+			f := s.verdict(t, "probes")
+			assert.Equal(t, test.want, f.Verdict, f.Text)
+			assert.Contains(t, f.Text, test.says)
+		})
+	}
+}
+
 func TestTargetsAreJudgedByTheShareThatIsRequired(t *testing.T) {
 	for _, test := range []struct {
 		size, percent, healthy int
