@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/penguinshop/delivery/sandbox/codepipeline"
+	"github.com/penguinshop/delivery/sandbox/drill"
 	"github.com/penguinshop/delivery/sandbox/journal"
 	"github.com/penguinshop/delivery/sandbox/terminal"
 	"github.com/penguinshop/delivery/sandbox/world"
@@ -57,7 +58,8 @@ func (d *desk) run(ctx context.Context) (err error) {
 		}
 	})
 
-	door, err := serve(ctx, d.world)
+	door, err := serve(ctx, d.world, drill.Options{Dir: d.options.Dir, Program: d.options.Program, Engine: d.options.Engine,
+		Scale: drillScale, Rate: drillRate})
 	if err != nil {
 		return err
 	}

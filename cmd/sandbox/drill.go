@@ -59,12 +59,18 @@ It ends with 1 if a drill did not go as promised. Ctrl-C ends it at any moment a
 	f.BoolVar(&o.all, "all", false, "run every drill, one after the other")
 	f.StringVar(&o.summary, "summary", "", "write the outcomes to this file, as JSON")
 	f.StringVar(&o.Dir, "dir", ".", "the Pulumi project's folder, in a git checkout; its current commit is what is broken")
-	f.Float64Var(&o.Scale, "time-scale", 30, fmt.Sprintf("how many times faster than the clock bake times and intervals pass, 1 to %d", highestScale))
+	f.Float64Var(&o.Scale, "time-scale", drillScale, fmt.Sprintf("how many times faster than the clock bake times and intervals pass, 1 to %d", highestScale))
 	f.StringVar(&o.Engine, "engine", "", "docker, podman or process (default: the first that works)")
-	f.IntVar(&o.Rate, "rate", 100, fmt.Sprintf("users' requests a second, %d to %d", lowestDrillRate, highestRate))
+	f.IntVar(&o.Rate, "rate", drillRate, fmt.Sprintf("users' requests a second, %d to %d", lowestDrillRate, highestRate))
 	f.BoolVarP(&o.verbose, "verbose", "v", false, "show what the deliveries do")
 	return c
 }
+
+// How fast time runs in drills, and how many users' requests a second there are, where nobody says otherwise.
+const (
+	drillScale = 30
+	drillRate  = 100
+)
 
 // lowestDrillRate is how many users' requests a drill needs at least to judge by.
 const lowestDrillRate = 50

@@ -26,6 +26,7 @@ type panel struct {
 	world    *world.World
 	delivery *operator.Delivery
 	previews map[string]string // URLs by environment
+	drills   *practice
 
 	mu      sync.Mutex
 	weights map[string][]weightsAt // by environment, the oldest first
@@ -85,7 +86,7 @@ func (p *panel) State(ctx context.Context) (console.State, error) {
 	if err != nil {
 		return console.State{}, err
 	}
-	s := console.State{Now: p.world.Clock.Now(), Scale: p.world.Scale(), Runtime: p.world.Engine.Name(), Pipeline: pipeline}
+	s := console.State{Now: p.world.Clock.Now(), Scale: p.world.Scale(), Runtime: p.world.Engine.Name(), Pipeline: pipeline, Drills: p.drills.list()}
 	for _, status := range p.delivery.Look(ctx) {
 		i := slices.IndexFunc(p.world.Environments, func(e world.Environment) bool { return e.Name == status.Environment })
 		if i < 0 {
@@ -273,6 +274,9 @@ func (p *panel) Rollback(ctx context.Context, environment string) error {
 	_, err = p.delivery.Do(ctx, move)
 	return err
 }
+
+// Drill starts a drill beside the running world.
+func (p *panel) Drill(_ context.Context, name string) error { return p.drills.start(name) }
 
 // Preview is how the candidate is reached.
 func (p *panel) Preview(ctx context.Context, environment string) (url, header, value string, err error) {

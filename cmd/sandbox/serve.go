@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/penguinshop/delivery/sandbox/console"
+	"github.com/penguinshop/delivery/sandbox/drill"
 	"github.com/penguinshop/delivery/sandbox/wire"
 	"github.com/penguinshop/delivery/sandbox/world"
 )
@@ -26,8 +27,9 @@ type served struct {
 	close func() error
 }
 
-// serve opens the console and the previews, and announces the sandbox to shiftctl.
-func serve(ctx context.Context, w *world.World) (_ *served, err error) {
+// serve opens the console and the previews, and announces the sandbox to shiftctl. drills are the options of the drills that
+// somebody starts in the console.
+func serve(ctx context.Context, w *world.World, drills drill.Options) (_ *served, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	var background sync.WaitGroup
 	var problem error
@@ -51,6 +53,7 @@ func serve(ctx context.Context, w *world.World) (_ *served, err error) {
 	if err != nil {
 		return nil, err
 	}
+	p.drills = &practice{options: drills, journal: w.Journal, context: ctx, background: &background}
 	background.Go(func() { p.watch(ctx) })
 	open := func(port int, handler http.Handler) (net.Listener, error) {
 		listener, err := console.Listen(port)

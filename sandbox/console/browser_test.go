@@ -200,6 +200,31 @@ func TestAnAnswerGivenFasterThanTheBrowserTellsTheLastOneStillCounts(t *testing.
 	assert.Equal(t, []string{"dev"}, s.rolled)
 }
 
+func TestADrillIsStartedFromThePageAfterItHasAsked(t *testing.T) {
+	s := newStage(t)
+	b := open(t, s)
+	start := `#drills button[aria-label="start the drill exits-at-start"]`
+	b.run(t, chromedp.Poll[chromedp.Void](`document.querySelector('#drills li[data-key="slow"] .outcome').textContent === 'rolled back; 0 of 2389 requests failed'`),
+		chromedp.Click(chromedp.CSS(start)), chromedp.WaitVisible(chromedp.CSS("#confirm")),
+		chromedp.Click(chromedp.CSS(`#confirm button[value="no"]`)), chromedp.WaitNotVisible(chromedp.CSS("#confirm")))
+	assert.Empty(t, s.drilled, "the harmless answer breaks nothing")
+	b.run(t, chromedp.Click(chromedp.CSS(start)), chromedp.WaitVisible(chromedp.CSS("#confirm")),
+		chromedp.Click(chromedp.CSS(`#confirm-yes`)),
+		chromedp.Poll[chromedp.Void](`document.querySelector('#drills .outcome').textContent === 'running' &&
+			[...document.querySelectorAll('#drills button')].every((button) => button.disabled)`))
+	s.mu.Lock()
+	assert.Equal(t, []string{"exits-at-start"}, s.drilled)
+	s.mu.Unlock()
+	s.change(func(state *console.State) {
+		drills := append([]console.Drill(nil), state.Drills...)
+		drills[0].Running, drills[0].Outcome = false, "promoted; it was to be rolled back"
+		state.Drills = drills
+	})
+	b.run(t, chromedp.Poll[chromedp.Void](`document.querySelector('#drills .outcome').dataset.status === 'Failed' &&
+		document.querySelector('#drills .outcome').textContent === 'promoted; it was to be rolled back'`))
+	b.clean(t)
+}
+
 func TestAnActionsLogOpens(t *testing.T) {
 	b := open(t, newStage(t))
 	b.run(t, chromedp.Click(chromedp.CSS(`#stages button[aria-label="log of dev shift"]`)), chromedp.WaitVisible(chromedp.CSS("#log")),

@@ -1,5 +1,5 @@
 // Package console shows a running sandbox in the browser, live, and lets a person act on it: approve, reject, roll back,
-// look at the candidate. It listens on loopback only, and no page of another site can drive it.
+// look at the candidate, break something on purpose. It listens on loopback only, and no page of another site can drive it.
 package console
 
 import (
@@ -58,6 +58,7 @@ func Handler(w World, o Options) http.Handler {
 	mux.HandleFunc("GET /api/log/{stage}/{action}", c.log)
 	mux.HandleFunc("POST /api/approval", c.answer)
 	mux.HandleFunc("POST /api/environments/{environment}/rollback", c.rollback)
+	mux.HandleFunc("POST /api/drills/{drill}", c.drill)
 	for pattern, handler := range o.Extra {
 		mux.Handle(pattern, handler)
 	}
@@ -171,6 +172,10 @@ func (c *console) answer(w http.ResponseWriter, r *http.Request) {
 
 func (c *console) rollback(w http.ResponseWriter, r *http.Request) {
 	c.act(w, c.world.Rollback(r.Context(), r.PathValue("environment")))
+}
+
+func (c *console) drill(w http.ResponseWriter, r *http.Request) {
+	c.act(w, c.world.Drill(r.Context(), r.PathValue("drill")))
 }
 
 // act answers a request that changes something: with nothing when it was done, with the reason when it was not.

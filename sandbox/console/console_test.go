@@ -24,6 +24,7 @@ type stage struct {
 	journal  *journal.Journal
 	answered []console.Answer
 	rolled   []string
+	drilled  []string
 	shop     string
 }
 
@@ -58,6 +59,10 @@ func newStage(t *testing.T) *stage {
 			Blue:  console.Side{Weight: 90, Commit: "fedcba9876543210", Running: 2, Desired: 2, Targets: []console.Target{{ID: "a", State: "healthy"}, {ID: "b", State: "healthy"}}},
 			Green: console.Side{Weight: 10, Commit: "0123456789abcdef", Running: 2, Desired: 2, Targets: []console.Target{{ID: "c", State: "unhealthy", Reason: "Target.Timeout"}}},
 		}},
+		Drills: []console.Drill{
+			{Name: "exits-at-start", Breaks: "A release whose container exits at its start.", Promise: "Nobody meets it."},
+			{Name: "slow", Breaks: "A release that is slow.", Promise: "Few users wait.", Outcome: "rolled back; 0 of 2389 requests failed", Passed: true},
+		},
 	}
 	for i := range int64(60) {
 		s.state.Environments[0].Samples = append(s.state.Environments[0].Samples, console.Sample{
@@ -105,6 +110,16 @@ func (s *stage) Rollback(_ context.Context, environment string) error {
 	return nil
 }
 
+func (s *stage) Drill(_ context.Context, name string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.drilled = append(s.drilled, name)
+	drills := append([]console.Drill(nil), s.state.Drills...)
+	drills[0].Running = true
+	s.state.Drills = drills
+	return nil
+}
+
 func (s *stage) Preview(context.Context, string) (string, string, string, error) {
 	return s.shop, "X-Preview", "secret", nil
 }
@@ -130,8 +145,9 @@ func TestOnlyLoopbackNamesAreAnswered(t *testing.T) {
 func TestAnotherSitesPageCannotDriveIt(t *testing.T) {
 	s := newStage(t)
 	handler := console.Handler(s, console.Options{})
+	path := "/api/environments/dev/rollback"
 	post := func(headers map[string]string) int {
-		request := httptest.NewRequest(http.MethodPost, "http://127.0.0.1:9/api/environments/dev/rollback", nil)
+		request := httptest.NewRequest(http.MethodPost, "http://127.0.0.1:9"+path, nil)
 		for name, value := range headers {
 			request.Header.Set(name, value)
 		}
@@ -145,6 +161,11 @@ func TestAnotherSitesPageCannotDriveIt(t *testing.T) {
 	assert.Empty(t, s.rolled)
 	assert.Equal(t, http.StatusNoContent, post(map[string]string{"Origin": "http://127.0.0.1:9", "Sec-Fetch-Site": "same-origin"}))
 	assert.Equal(t, []string{"dev"}, s.rolled)
+	path = "/api/drills/slow"
+	assert.Equal(t, http.StatusForbidden, post(map[string]string{"Sec-Fetch-Site": "cross-site"}))
+	assert.Empty(t, s.drilled)
+	assert.Equal(t, http.StatusNoContent, post(map[string]string{"Origin": "http://127.0.0.1:9", "Sec-Fetch-Site": "same-origin"}))
+	assert.Equal(t, []string{"slow"}, s.drilled)
 }
 
 func TestAnAnswerThatNobodyWaitsForIsRefusedWithTheReason(t *testing.T) {

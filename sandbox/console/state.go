@@ -17,6 +17,8 @@ type World interface {
 	Answer(ctx context.Context, a Answer) error
 	// Rollback sends an environment's traffic back to the side that stands by, or says why it cannot.
 	Rollback(ctx context.Context, environment string) error
+	// Drill starts the named drill in a world of its own, beside this one; one runs at a time.
+	Drill(ctx context.Context, name string) error
 	// Preview returns the request header that reaches an environment's candidate at its URL.
 	Preview(ctx context.Context, environment string) (url, header, value string, err error)
 	// Log returns the last lines that an action of the current execution wrote.
@@ -42,6 +44,7 @@ type State struct {
 	Runtime      string        `json:"runtime"`
 	Pipeline     Pipeline      `json:"pipeline"`
 	Environments []Environment `json:"environments"`
+	Drills       []Drill       `json:"drills"`
 }
 
 // Pipeline is the latest execution, as CodePipeline would tell it.
@@ -130,4 +133,16 @@ type Counts struct {
 	// P50 and P99 are latencies in milliseconds.
 	P50 float64 `json:"p50"`
 	P99 float64 `json:"p99"`
+}
+
+// Drill is one thing that can be broken on purpose.
+type Drill struct {
+	Name string `json:"name"`
+	// Breaks says what is broken, Promise what a user sees of it.
+	Breaks  string `json:"breaks"`
+	Promise string `json:"promise"`
+	Running bool   `json:"running"`
+	// Outcome is a sentence, empty until the drill has run once; Passed tells whether all went as promised.
+	Outcome string `json:"outcome"`
+	Passed  bool   `json:"passed"`
 }

@@ -222,11 +222,34 @@ function drawCard(element, e) {
   drawCharts(element, e);
 }
 
+function drawDrills(drills) {
+  const busy = drills.some((d) => d.running);
+  keyed($('drills'), drills, (d) => d.name,
+    (d) => {
+      const start = async () => {
+        if (await confirmed(`Start the drill ${d.name}?`, `${d.breaks} It is broken in a world of its own, beside this one: what is live here stays as it is.`, 'Break it')) {
+          post(`api/drills/${encodeURIComponent(d.name)}`);
+        }
+      };
+      return make('li', {},
+        make('div', {}, make('h3', { text: d.name }), make('p', { text: d.breaks }), make('p', { class: 'quiet', text: d.promise }),
+          make('p', { class: 'outcome status', role: 'status' })),
+        make('button', { text: 'Start', 'aria-label': `start the drill ${d.name}`, on: { click: start } }));
+    },
+    (li, d) => {
+      li.querySelector('button').disabled = busy;
+      const outcome = li.querySelector('.outcome');
+      outcome.dataset.status = d.running ? 'InProgress' : d.outcome ? (d.passed ? 'Succeeded' : 'Failed') : '';
+      say(outcome, d.running ? 'running' : d.outcome);
+    });
+}
+
 function draw(state) {
   say($('about'), `containers by ${state.runtime}, time runs ${state.scale}×`);
   drawPipeline(state.pipeline);
   drawApprovals(state.pipeline);
   keyed($('cards'), state.environments ?? [], (e) => e.name, card, drawCard);
+  drawDrills(state.drills ?? []);
 }
 
 const keptEvents = 400;
