@@ -123,6 +123,8 @@ func (s *Screen) Show(e journal.Entry) {
 		s.build(e)
 	case "world/weights":
 		s.line(bold.Render(e.Environment), "", weights(e))
+	case "drill/drill":
+		s.line(bold.Render("drill"), "·", e.Text)
 	case "world/note", "lambda/failure":
 		s.line(e.Environment, notice.Render("!"), e.Text)
 	default:

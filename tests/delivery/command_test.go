@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -177,6 +178,8 @@ func TestBadInputEndsWithOneClearMessage(t *testing.T) {
 
 	for name, c := range map[string]struct {
 		prepare func(c clone)
+		// command is run where it is empty.
+		command string
 		args    []string
 		environ []string
 		says    []string
@@ -236,6 +239,16 @@ func TestBadInputEndsWithOneClearMessage(t *testing.T) {
 		"an engine of no such name": {
 			args: []string{"--engine", "lorry"}, says: []string{`no container engine "lorry"`, "docker, podman, process"},
 		},
+		"a drill of no such name": {
+			command: "drill", args: []string{"no-such-drill", "--rate", "1"},
+			says: []string{`there is no drill "no-such-drill"`, "task-killed", "--rate 1: it must be 50 to"},
+		},
+		"all drills and a drill": {
+			command: "drill", args: []string{"--all", "slow"}, says: []string{"--all runs every drill"},
+		},
+		"no drill": {
+			command: "drill", says: []string{"--list"},
+		},
 		"a port in use": {
 			args: []string{"--port", port}, says: []string{port, "in use"},
 		},
@@ -246,7 +259,11 @@ func TestBadInputEndsWithOneClearMessage(t *testing.T) {
 			if c.prepare != nil {
 				c.prepare(checkout)
 			}
-			p := start(t, c.environ, append([]string{"run", "--dir", checkout.root, "--once", "--approve", "--time-scale", "50"}, c.args...)...)
+			args := []string{"run", "--dir", checkout.root, "--once", "--approve", "--time-scale", "50"}
+			if c.command != "" {
+				args = []string{c.command, "--dir", checkout.root}
+			}
+			p := start(t, c.environ, append(args, c.args...)...)
 			assert.Equal(t, 1, p.ended(t, time.Minute), p.output())
 			for _, want := range c.says {
 				assert.Contains(t, p.output(), want)
@@ -315,7 +332,16 @@ func TestCtrlCLeavesNothingBehind(t *testing.T) {
 	}
 }
 
-func TestAServingSandboxTakesAnOperatorsApprovalAndDeliversEachNewCommit(t *testing.T) {
+func TestCtrlCEndsADrillAndLeavesNothingBehind(t *testing.T) {
+	checkout := newClone(t)
+	p := start(t, nil, "drill", "slow", "--dir", checkout.root, "--verbose")
+	p.says(t, "drill shift", 3*time.Minute)
+	require.NoError(t, syscall.Kill(-p.Process.Pid, syscall.SIGINT))
+	assert.Equal(t, 130, p.ended(t, 30*time.Second), p.output())
+	p.leavesNothing(t)
+}
+
+func TestAServingSandboxTakesAnOperatorsApprovalDeliversEachNewCommitAndRunsADrill(t *testing.T) {
 	checkout := newClone(t)
 	p := start(t, nil, "run", "--dir", checkout.root, "--time-scale", "50")
 	p.says(t, "nobody sits at this terminal", 3*time.Minute)
@@ -335,6 +361,14 @@ func TestAServingSandboxTakesAnOperatorsApprovalAndDeliversEachNewCommit(t *test
 	checkout.edit("app/public/index.html", "</main>", "<p>Fresh fish today</p></main>")
 	checkout.commit("Offer fresh fish")
 	p.says(t, "Offer fresh fish", time.Minute)
+
+	console := regexp.MustCompile(`the console is at (http://\S+)`).FindStringSubmatch(p.output())
+	require.NotNil(t, console, p.output())
+	answer, err := http.Post(console[1]+"/api/drills/task-killed", "application/json", nil)
+	require.NoError(t, err)
+	require.NoError(t, answer.Body.Close())
+	require.Equal(t, http.StatusNoContent, answer.StatusCode)
+	p.says(t, "task-killed: healed", 3*time.Minute)
 
 	require.NoError(t, syscall.Kill(-p.Process.Pid, syscall.SIGINT))
 	assert.Equal(t, 130, p.ended(t, 30*time.Second), p.output())
