@@ -14,18 +14,20 @@ func Releases(ctx context.Context, s Settings, progress func(string)) ([]Figure,
 	if err != nil {
 		return nil, err
 	}
-	var outcomes []simulation.Outcome
+	var outcomes, stormy []simulation.Outcome
 	for _, p := range policies {
 		progress(fmt.Sprintf("%d releases, seed %d, under %s", s.Releases, s.Seed, p.Name))
-		o, err := simulation.Run(ctx, p, s.Releases, s.Seed)
-		if err != nil {
-			return nil, err
+		for hiccups, list := range map[float64]*[]simulation.Outcome{1: &outcomes, 2: &stormy} {
+			o, err := simulation.Run(ctx, p, s.Releases, s.Seed, hiccups)
+			if err != nil {
+				return nil, err
+			}
+			*list = append(*list, o)
 		}
-		outcomes = append(outcomes, o)
 	}
 	best, careful := bestPeers(outcomes)
 	var figures []Figure
-	for _, o := range outcomes {
+	for i, o := range outcomes {
 		name := "simulation/" + o.Policy.Name + "/"
 		failed := Figure{Name: name + "failedRequestsPerBadRelease", Value: o.FailedPerBad(), Unit: "requests"}
 		mistaken := Figure{Name: name + "falseRollbacks", Value: o.FalseRollbacks(), Unit: "% of healthy releases"}
@@ -35,7 +37,8 @@ func Releases(ctx context.Context, s Settings, progress func(string)) ([]Figure,
 		figures = append(figures, failed,
 			Figure{Name: name + "secondsToSafety", Value: o.Bad().SecondsToSafety(), Unit: "s"},
 			Figure{Name: name + "neverRolledBack", Value: 100 * float64(o.Bad().Missed) / float64(max(1, o.Bad().Releases)), Unit: "% of bad releases"},
-			mistaken)
+			mistaken,
+			Figure{Name: name + "falseRollbacksWhenHiccupsAreTwiceAsBad", Value: stormy[i].FalseRollbacks(), Unit: "% of healthy releases"})
 		for _, kind := range simulation.Kinds {
 			if kind == simulation.Healthy {
 				continue

@@ -2,6 +2,7 @@ package simulation
 
 import (
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/penguinshop/delivery/shiftfn/rollout"
@@ -87,8 +88,8 @@ func (c controlled) observe(w *world, look rollout.Look, desired map[rollout.Col
 	}
 	if !look.Since.IsZero() {
 		since := look.Since.Sub(epoch).Seconds()
-		o.Of(look.Candidate).Metrics = c.metrics(w, w.candidate, since)
-		o.Of(look.Candidate.Other()).Metrics = c.metrics(w, w.stable, since)
+		o.Of(look.Candidate).Metrics = c.metrics(w, w.candidate, since, w.median)
+		o.Of(look.Candidate.Other()).Metrics = c.metrics(w, w.stable, since, usualMedian)
 	}
 	return o
 }
@@ -109,11 +110,8 @@ func (c controlled) probe(w *world, n int) *rollout.Probed {
 }
 
 // metrics are a side's complete and readable minutes that began at since or later.
-func (c controlled) metrics(w *world, minutes map[int]*counts, since float64) *rollout.Metrics {
-	first := int(since / 60)
-	if since > float64(first*60) {
-		first++
-	}
+func (c controlled) metrics(w *world, minutes map[int]*counts, since, median float64) *rollout.Metrics {
+	first := int(math.Ceil(since / 60))
 	var m rollout.Metrics
 	for minute := first; minute < w.readable(); minute++ {
 		counted := minutes[minute]
@@ -122,7 +120,7 @@ func (c controlled) metrics(w *world, minutes map[int]*counts, since float64) *r
 		}
 		m.Periods = append(m.Periods, rollout.Counts{
 			End: moment(float64(minute+1) * 60), Requests: counted.requests, Errors: counted.errors,
-			Latency: time.Duration(w.quantile(1.645) * float64(time.Second)), // p95, the presets' percentile
+			Latency: time.Duration(quantile(median, 1.645) * float64(time.Second)), // p95, the presets' percentile
 		})
 	}
 	return &m

@@ -35,8 +35,9 @@ type twoSteps struct {
 
 // CodeDeploy is CodeDeployDefault.ECSCanary10Percent5Minutes.
 //
-// Source: AWS CodeDeploy user guide, "Working with deployment configurations" (10 percent, the rest five minutes later), and
-// "Redeploy and roll back a deployment" (an alarm that the user attaches stops and rolls back). By default there is no alarm
+// Source: AWS CodeDeploy user guide, "Working with deployment configurations in CodeDeploy"
+// (docs.aws.amazon.com/codedeploy/latest/userguide/deployment-configurations.html: 10 percent, the rest five minutes later), and
+// "Redeploy and roll back a deployment with CodeDeploy" (an alarm that the user attaches stops and rolls back). By default there is no alarm
 // and nothing would go back; the model has the alarm that ECS Express Mode ships, on 5xx answers only, and an original task set
 // that is kept for the hour that the console proposes, watched all the time. Hooks are the user's own code, so there are none.
 func CodeDeploy() Policy {
@@ -46,7 +47,8 @@ func CodeDeploy() Policy {
 
 // ExpressMode is the default of an ECS Express Mode service.
 //
-// Source: Amazon ECS developer guide, "Updating an Amazon ECS Express Mode service": 5 % of traffic, three minutes of bake
+// Source: Amazon ECS developer guide, "Updating an Amazon ECS Express Mode service"
+// (docs.aws.amazon.com/AmazonECS/latest/developerguide/express-service-update-full.html): 5 % of traffic, three minutes of bake
 // time, all traffic, three minutes more; back when 4xx and 5xx together are over 1 % for 2 datapoints within 3 minutes. The
 // guide does not say on which target group the alarm looks; the model takes the new one's, where a fault shows best.
 func ExpressMode() Policy {
@@ -84,8 +86,9 @@ type flagger struct {
 
 // Flagger is its documented canary analysis.
 //
-// Source: Flagger documentation, "How it works", "Deployment strategies" and the Istio tutorial "Progressive delivery":
-// interval 1m, threshold 5, maxWeight 50, stepWeight 10, request-success-rate at least 99 %, request-duration (p99) at most
+// Source: Flagger documentation, "Deployment Strategies" (docs.flagger.app/usage/deployment-strategies), "Metrics Analysis"
+// (docs.flagger.app/usage/metrics) and the tutorial "Istio Canary Deployments"
+// (docs.flagger.app/tutorials/istio-progressive-delivery): interval 1m, threshold 5, maxWeight 50, stepWeight 10, request-success-rate at least 99 %, request-duration (p99) at most
 // 500 ms. Failed checks add up, and the weight stands still at each. When the last step passes, the primary gets the new
 // version and all traffic, and the analysis is over. Webhooks are the user's own, so there are none.
 func Flagger() Policy {
@@ -102,7 +105,7 @@ func (f flagger) run(w *world) (promoted bool) {
 	for failed := 0; ; {
 		w.window = counts{}
 		w.pass(w.now + f.interval)
-		bad := w.window.errors > f.errorShare*w.window.requests || w.quantile(2.326) > f.p99Seconds
+		bad := w.window.errors > f.errorShare*w.window.requests || quantile(w.median, 2.326) > f.p99Seconds
 		switch {
 		case bad:
 			if failed++; failed >= f.threshold {

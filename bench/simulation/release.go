@@ -8,8 +8,13 @@
 //     fail.
 //   - Latency is log-normal about a median of 80 ms, with a sigma of 0.6 (p99: 323 ms). A user takes an answer for failed when
 //     it is a 5xx or takes over two seconds.
-//   - CloudWatch has a minute's metrics 45 seconds after its end; Prometheus has them at once.
+//   - The load balancer sends its metrics once a minute (ELB's user guide, "CloudWatch metrics for your Application Load
+//     Balancer"); a minute is taken to be readable 45 seconds after its end, which AWS does not promise. Prometheus has its
+//     metrics at once, which is better than its scrape interval allows.
 //   - A bad release that nobody rolls back is found by a person one hour after the first user met it.
+//
+// Nothing public tells how often and how much services fail for a reason that both versions share, so the hiccups are an
+// assumption; Run takes a factor that makes them worse, to show what depends on it.
 package simulation
 
 import (
@@ -72,7 +77,7 @@ type release struct {
 
 func draw(index int, random *rand.Rand) release {
 	between := func(low, high float64) float64 { return low + (high-low)*random.Float64() }
-	r := release{kind: Kinds[index%len(Kinds)], begin: math.Floor(between(0, 60)), median: usualMedian}
+	r := release{kind: Kinds[index%len(Kinds)], begin: before + math.Floor(between(0, 60)), median: usualMedian}
 	switch r.kind {
 	case FailingAtStart:
 		if r.exits = index/len(Kinds)%2 == 0; !r.exits {
@@ -120,5 +125,5 @@ func (r *release) slower(seconds float64) float64 {
 	return math.Erfc(math.Log(seconds/r.median)/sigma/math.Sqrt2) / 2
 }
 
-// quantile is the latency in seconds that all but the upper share stay under; z is the share's standard normal quantile.
-func (r *release) quantile(z float64) float64 { return r.median * math.Exp(sigma*z) }
+// quantile is the latency in seconds, about a median, that all but the upper share stay under; z is the share's standard normal quantile.
+func quantile(median, z float64) float64 { return median * math.Exp(sigma*z) }

@@ -83,8 +83,9 @@ func (o Outcome) FalseRollbacks() float64 {
 	return 100 * float64(healthy.Stopped) / float64(max(1, healthy.Releases))
 }
 
-// Run offers the releases to a policy. The same seed gives every policy the same releases.
-func Run(ctx context.Context, p Policy, releases int, seed uint64) (Outcome, error) {
+// Run offers the releases to a policy. The same seed gives every policy the same releases. The hiccups last and fail that many
+// times as long and as much as usual.
+func Run(ctx context.Context, p Policy, releases int, seed uint64, hiccups float64) (Outcome, error) {
 	var next atomic.Int64
 	workers := runtime.GOMAXPROCS(0)
 	sums := make([]map[Kind]Tally, workers)
@@ -97,7 +98,7 @@ func Run(ctx context.Context, p Policy, releases int, seed uint64) (Outcome, err
 				if index >= releases {
 					return nil
 				}
-				kind, one := offer(p, index, seed)
+				kind, one := offer(p, index, seed, hiccups)
 				sum := sums[i][kind]
 				sum.add(one)
 				sums[i][kind] = sum
@@ -120,8 +121,8 @@ func Run(ctx context.Context, p Policy, releases int, seed uint64) (Outcome, err
 }
 
 // offer runs one release to its end, and a bad one that users are left with until a person notices.
-func offer(p Policy, index int, seed uint64) (Kind, Tally) {
-	w := newWorld(index, seed)
+func offer(p Policy, index int, seed uint64, hiccups float64) (Kind, Tally) {
+	w := newWorld(index, seed, hiccups)
 	t := Tally{Releases: 1}
 	if !p.run(w) {
 		t.Stopped = 1

@@ -29,10 +29,16 @@ type world struct {
 	failed float64 // requests that failed because of the candidate
 }
 
-func newWorld(index int, seed uint64) *world {
+// before is how long the stable side's metrics go back when a release begins, in seconds.
+const before = 300
+
+func newWorld(index int, seed uint64, hiccups float64) *world {
 	random := rand.New(rand.NewPCG(seed, uint64(index)))
 	r := draw(index, random)
-	return &world{release: r, random: random, now: r.begin, met: -1, safe: -1, candidate: map[int]*counts{}, stable: map[int]*counts{}}
+	r.hiccupLength, r.hiccupErrors = hiccups*r.hiccupLength, hiccups*r.hiccupErrors
+	w := &world{release: r, random: random, now: r.begin - before, met: -1, safe: -1, candidate: map[int]*counts{}, stable: map[int]*counts{}}
+	w.pass(r.begin)
+	return w
 }
 
 // shift gives the candidate a share of the traffic.

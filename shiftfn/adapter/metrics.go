@@ -39,7 +39,7 @@ func (w *World) metrics(ctx context.Context, since time.Time) (blue, green *roll
 	in := cloudwatch.GetMetricDataInput{StartTime: aws.Time(start), EndTime: aws.Time(end), ScanBy: types.ScanByTimestampAscending}
 	for _, c := range colours {
 		for _, m := range measured {
-			if m.statistic == "" && w.Plan.Limits.LatencyMs == 0 {
+			if m.statistic == "" && w.Plan.Limits.LatencyMs == 0 && w.Plan.Limits.LatencyRatio == 0 {
 				continue // nobody judges it
 			}
 			in.MetricDataQueries = append(in.MetricDataQueries, w.query(c, m.id, m.metric, m.statistic))

@@ -76,7 +76,7 @@ func (s State) Look(plan Plan) Look {
 	case Checking:
 		look.Release = true
 	case Probing:
-		look.Probes, look.Alarms = plan.Probes.Count, plan.Alarms
+		look.Probes, look.Alarms, look.Since = plan.Probes.Count, plan.Alarms, time.Unix(s.Since, 0).Add(-Grace)
 	case Shifting:
 		look.Probes, look.Alarms, look.Since = plan.Probes.WatchCount, plan.Alarms, time.Unix(s.Since, 0)
 	case Aborting:
@@ -287,6 +287,7 @@ func (t *turn) start() Decision {
 // probe asks the candidate through the preview rule, before any user does.
 func (t *turn) probe() Decision {
 	candidate := t.o.Of(t.s.Candidate)
+	t.compare()
 	t.findings = []Finding{
 		judgeDeployment(t.s, candidate.Service),
 		judgeTargets(t.plan, t.s, candidate.Targets),
@@ -300,8 +301,16 @@ func (t *turn) probe() Decision {
 
 // shift watches the candidate under users' traffic.
 func (t *turn) shift() Decision {
+	t.compare()
 	t.findings = judge(t.plan, t.s, t.o)
 	return t.advance(seconds(t.plan.at(t.s.Weight).BakeSeconds))
+}
+
+// compare remembers the stable side's latency, which the candidate's is measured by, also when it has all traffic.
+func (t *turn) compare() {
+	if ms, ok := usual(t.plan, t.o.Of(t.s.Stable()).Metrics); ok {
+		t.s.Usual = ms
+	}
 }
 
 // advance counts the findings and goes one step on when they pass and the bake time is over.
@@ -362,7 +371,11 @@ func (t *turn) count() (fatal string) {
 		case f.Verdict == Pass:
 			*row = 0
 		}
-		if row != nil && *row >= t.plan.Limits.Failures {
+		patience := t.plan.Limits.Failures
+		if f.alone {
+			patience *= 2
+		}
+		if row != nil && *row >= patience {
 			return fmt.Sprintf("%s, %d times in a row", f.Text, *row)
 		}
 	}

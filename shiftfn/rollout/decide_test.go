@@ -432,11 +432,11 @@ func TestShiftingTheTraffic(t *testing.T) {
 		"has a failed deployment":   func(o *rollout.Observation) { o.Green.Service.Failed = "tasks failed" },
 		"is given another revision": func(o *rollout.Observation) { o.Green.Service.TaskDefinition = "arn:x/shop-green:9" },
 		"sets an alarm off":         func(o *rollout.Observation) { o.Alarms[0].State = rollout.AlarmRinging },
-		"fails a tenth of its users": func(o *rollout.Observation) {
-			o.Green.Metrics = periods(o.Now, rollout.Counts{Requests: 1000, Errors: 100})
+		"fails a third of its users": func(o *rollout.Observation) {
+			o.Green.Metrics = periods(o.Now, rollout.Counts{Requests: 1000, Errors: 333})
 		},
 		"fails suddenly after a good hour": func(o *rollout.Observation) {
-			o.Green.Metrics = periods(o.Now, rollout.Counts{Requests: 1e6}, rollout.Counts{Requests: 1000, Errors: 100})
+			o.Green.Metrics = periods(o.Now, rollout.Counts{Requests: 1e6}, rollout.Counts{Requests: 1000, Errors: 333})
 		},
 	}
 	for name, spoil := range bad {
@@ -488,18 +488,52 @@ func TestShiftingTheTraffic(t *testing.T) {
 	for name, spoil := range twice {
 		t.Run("rolls back at the second look when green "+name, func(t *testing.T) {
 			s := shifting(t, 10, time.Hour)
-			spoil(&s.seen, 8)
+			look := func(n int) {
+				s.seen.Blue.Metrics = periods(noon.Add(time.Duration(n)*time.Minute), good)
+				spoil(&s.seen, n)
+			}
+			look(8)
 			d := s.decide()
 			goesOn(t, d, rollout.Shifting)
 			assert.Equal(t, rollout.Fail, rollout.Overall(d.Findings))
 			s.state = d.State
-			spoil(&s.seen, 9)
+			look(9)
 			d = s.decide()
 			assert.Equal(t, rollout.Aborting, d.State.Phase)
 			assert.Zero(t, percent(t, d))
 			assert.Contains(t, d.State.Reason, "2 times in a row")
 		})
 	}
+	t.Run("waits twice as long for a fault to pass where no stable side tells whose it is", func(t *testing.T) {
+		s := shifting(t, 100, time.Hour)
+		s.seen.Blue.Metrics = &rollout.Metrics{}
+		for n := 1; n <= 4; n++ {
+			s.seen.Green.Metrics = periods(noon.Add(time.Duration(4+n)*time.Minute), rollout.Counts{Requests: 1000, Errors: 50})
+			d := s.decide()
+			assert.Equal(t, rollout.Fail, rollout.Overall(d.Findings))
+			if n < 4 {
+				goesOn(t, d, rollout.Shifting)
+				assert.Equal(t, n, d.State.Metrics)
+			} else {
+				assert.Zero(t, percent(t, d))
+				assert.Contains(t, d.State.Reason, "4 times in a row")
+			}
+			s.state = d.State
+		}
+	})
+	t.Run("remembers the stable side's latency before it shares its traffic and while it does", func(t *testing.T) {
+		for _, phase := range []rollout.Phase{rollout.Probing, rollout.Shifting} {
+			s := at(t, canary(t), phase, 0, 0)
+			s.seen.Blue.Metrics = periods(s.seen.Now, good, rollout.Counts{Requests: 50, Latency: 120 * time.Millisecond},
+				rollout.Counts{Requests: 49, Latency: 9 * time.Second}, rollout.Counts{Requests: 1000})
+			assert.Equal(t, 120, s.decide().State.Usual, phase)
+			s.state.Usual = 70
+			s.seen.Blue.Metrics = periods(s.seen.Now, rollout.Counts{Requests: 49, Latency: 9 * time.Second})
+			assert.Equal(t, 70, s.decide().State.Usual, phase)
+			s.seen.Blue.Metrics = nil
+			assert.Equal(t, 70, s.decide().State.Usual, phase)
+		}
+	})
 	t.Run("does not count the same metrics twice", func(t *testing.T) {
 		s := shifting(t, 10, time.Hour)
 		s.seen.Green.Metrics = periods(s.seen.Now, rollout.Counts{Requests: 1000, Latency: time.Second})
@@ -832,7 +866,7 @@ func TestWhatATickLooksAt(t *testing.T) {
 	for phase, want := range map[rollout.Phase]rollout.Look{
 		rollout.Checking:  {Release: true},
 		rollout.Starting:  {},
-		rollout.Probing:   {Probes: 20, Alarms: []string{"errors"}},
+		rollout.Probing:   {Probes: 50, Alarms: []string{"errors"}, Since: noon.Add(-rollout.Grace)},
 		rollout.Shifting:  {Probes: 10, Alarms: []string{"errors"}, Since: noon},
 		rollout.Promoting: {},
 	} {

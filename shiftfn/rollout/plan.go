@@ -196,6 +196,7 @@ func (p Plan) String() string {
 	if p.Limits.LatencyMs > 0 {
 		fmt.Fprintf(&b, ", p%v over %d ms", p.Limits.LatencyPercentile, p.Limits.LatencyMs)
 	}
+	fmt.Fprintf(&b, ", p%v over %v times the stable side's and over %d ms", p.Limits.LatencyPercentile, p.Limits.LatencyRatio, brisk.Milliseconds())
 	fmt.Fprintf(&b, ", under %d %% healthy targets", p.Limits.HealthyPercent)
 	if len(p.Alarms) > 0 {
 		fmt.Fprintf(&b, ", an alarm of %s", strings.Join(p.Alarms, ", "))
@@ -254,7 +255,7 @@ func (p Policy) steps(c *checker) []Step {
 const most = 2000
 
 func (p Probes) filled(c *checker) Probes {
-	p.Count = c.within("probes.count", p.Count, 20, 1, 1000)
+	p.Count = c.within("probes.count", p.Count, 50, 1, 1000)
 	p.WatchCount = c.within("probes.watchCount", p.WatchCount, 10, 1, 100)
 	p.Status = c.within("probes.status", p.Status, 200, 200, 599)
 	p.LatencyMs = c.within("probes.latencyMs", p.LatencyMs, 2000, 1, 30_000)
@@ -304,6 +305,10 @@ func (l Limits) filled(c *checker) Limits {
 	l.LatencyPercentile = or(l.LatencyPercentile, 95)
 	if !(l.LatencyPercentile >= 50 && l.LatencyPercentile <= 99.9) {
 		c.add("limits.latencyPercentile", fmt.Sprintf("%v is not within 50 to 99.9", l.LatencyPercentile), "95")
+	}
+	l.LatencyRatio = or(l.LatencyRatio, 3)
+	if !(l.LatencyRatio >= 1.1 && l.LatencyRatio <= 100) {
+		c.add("limits.latencyRatio", fmt.Sprintf("%v is not within 1.1 to 100", l.LatencyRatio), "3")
 	}
 	l.MinimumSamples = c.within("limits.minimumSamples", l.MinimumSamples, 50, 1, 1_000_000)
 	l.HealthyPercent = c.within("limits.healthyPercent", l.HealthyPercent, 75, 1, 100)

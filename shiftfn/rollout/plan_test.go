@@ -21,8 +21,8 @@ func TestAnEmptyPolicyHasAllItsDefaults(t *testing.T) {
 	assert.Equal(t, 10*time.Minute, p.Start)
 	assert.Zero(t, p.Standby)
 	assert.Equal(t, 1, p.Minimum)
-	assert.Equal(t, rollout.Probes{Count: 20, WatchCount: 10, Paths: []string{"/"}, Status: 200, LatencyMs: 2000}, p.Probes)
-	assert.Equal(t, rollout.Limits{ErrorPercent: 0.5, LatencyPercentile: 95, MinimumSamples: 50, HealthyPercent: 75, Failures: 2, Unknowns: 36}, p.Limits)
+	assert.Equal(t, rollout.Probes{Count: 50, WatchCount: 10, Paths: []string{"/"}, Status: 200, LatencyMs: 2000}, p.Probes)
+	assert.Equal(t, rollout.Limits{ErrorPercent: 0.5, LatencyRatio: 3, LatencyPercentile: 95, MinimumSamples: 50, HealthyPercent: 75, Failures: 2, Unknowns: 36}, p.Limits)
 	// The start, three bake times with five minutes each for their metrics, and the way back.
 	assert.Equal(t, 10*time.Minute+(2+3+5)*time.Minute+3*5*time.Minute+2*time.Minute, p.Deadline)
 	assert.NotEmpty(t, p.ID())
@@ -138,9 +138,9 @@ func TestTheDefaultDeadlineStaysWithinItsRange(t *testing.T) {
 func TestThePlanIsToldInWords(t *testing.T) {
 	p, _ := rollout.Policy{StandbySeconds: 3600, Alarms: []string{"errors"}, Limits: rollout.Limits{LatencyMs: 500}}.Plan()
 	assert.Equal(t, "Start the candidate at the live side's size; all targets healthy within 10 min. "+
-		"Probe it unseen: 20 requests to each of /, HTTP 200 within 2000 ms. "+
+		"Probe it unseen: 50 requests to each of /, HTTP 200 within 2000 ms. "+
 		"Then 1 % for 2 min, 10 % for 3 min, 100 % for 5 min, with 10 probes a path every 5 s. "+
-		"Bad is: over 0.5 % failed requests, p95 over 500 ms, under 75 % healthy targets, an alarm of errors, or 36 unknown ticks in a row. "+
+		"Bad is: over 0.5 % failed requests, p95 over 500 ms, p95 over 3 times the stable side's and over 500 ms, under 75 % healthy targets, an alarm of errors, or 36 unknown ticks in a row. "+
 		"Then return to the stable side at once. Over within 37 min. The old version stays warm for 1 h.", p.String())
 	p, _ = rollout.Policy{Steps: []rollout.Step{{Weight: 100}}, OnFailure: rollout.Freeze, StartSeconds: 90}.Plan()
 	assert.Contains(t, p.String(), "within 90 s")

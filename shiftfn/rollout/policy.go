@@ -80,8 +80,8 @@ type Policy struct {
 
 // Probes describes the function's own requests to the candidate.
 type Probes struct {
-	// Count is the number of requests for each path before the first user's: 1 to 1,000, default 20.
-	Count int `json:"count,omitempty" default:"20" example:"20"`
+	// Count is the number of requests for each path before the first user's: 1 to 1,000, default 50.
+	Count int `json:"count,omitempty" default:"50" example:"50"`
 	// WatchCount is the number of requests for each path at every tick (five seconds) while the candidate takes traffic:
 	// 1 to 100, default 10. They find in seconds what metrics tell after minutes.
 	WatchCount int `json:"watchCount,omitempty" default:"10" example:"10"`
@@ -109,8 +109,11 @@ type Identity struct {
 type Limits struct {
 	// ErrorPercent is the highest share of failed requests (5xx answers and failed connections): 0.01 to 50, default 0.5.
 	ErrorPercent float64 `json:"errorPercent,omitempty" default:"0.5" example:"0.5"`
-	// LatencyMs is the highest latency at the percentile, up to 60,000; 0 judges no latency.
+	// LatencyMs is the highest latency at the percentile, up to 60,000; 0 leaves it to the ratio alone.
 	LatencyMs int `json:"latencyMs,omitempty" default:"0" example:"500"`
+	// LatencyRatio is how many times the stable side's latency at the percentile the candidate's may be, where it is over
+	// 500 ms: 1.1 to 100, default 3.
+	LatencyRatio float64 `json:"latencyRatio,omitempty" default:"3" example:"2"`
 	// LatencyPercentile is 50 to 99.9, default 95.
 	LatencyPercentile float64 `json:"latencyPercentile,omitempty" default:"95" example:"99"`
 	// MinimumSamples is how many requests a step must have seen before its metrics can pass: 1 to 1,000,000, default 50.
@@ -118,8 +121,9 @@ type Limits struct {
 	MinimumSamples int `json:"minimumSamples,omitempty" default:"50" example:"50"`
 	// HealthyPercent is the lowest share of the candidate's targets that must stay healthy: 1 to 100, default 75.
 	HealthyPercent int `json:"healthyPercent,omitempty" default:"75" example:"75"`
-	// Failures is how many failed verdicts in a row are one too many: 1 to 20, default 2. Evidence that leaves no doubt (no
-	// healthy target, a failed ECS deployment, an alarm, an error rate far over its limit) needs no second.
+	// Failures is how many failed verdicts in a row are one too many: 1 to 20, default 2, and twice as many for metrics when the
+	// stable side has no traffic to compare with. Evidence that leaves no doubt (no healthy target, a failed ECS deployment, an
+	// alarm, over a sixth of the requests failed) needs no second.
 	Failures int `json:"failures,omitempty" default:"2" example:"2"`
 	// Unknowns is how many unknown verdicts in a row, one a tick of five seconds, are one too many: 1 to 720, default 36.
 	Unknowns int `json:"unknowns,omitempty" default:"36" example:"36"`

@@ -38,6 +38,8 @@ type State struct {
 	Targets, Probes, Metrics, Unknowns, Strangers int
 	// Judged is the end of the newest period that was judged, in Unix seconds.
 	Judged int64
+	// Usual is the stable side's latest latency at the plan's percentile, in milliseconds; 0 while it is not known.
+	Usual int
 	// Reason says why a shift is aborting, or what it was promoted on.
 	Reason string
 	// Run counts the controller's runs of this shift: each continues the one before, so a late one is known by its number.
@@ -103,6 +105,7 @@ type token struct {
 	TaskDefinition string `json:"td,omitempty"`
 	Counts         [5]int `json:"k"`
 	Judged         int64  `json:"j,omitempty"`
+	Usual          int    `json:"u,omitempty"`
 	Run            int    `json:"i"`
 	Reason         string `json:"r,omitempty"`
 	Plan           string `json:"p,omitempty"`
@@ -114,7 +117,7 @@ func (s State) Token() (string, error) {
 		Version: tokenVersion, Candidate: s.Candidate, Phase: s.Phase, Started: s.Started, Since: s.Since, Turned: s.Turned,
 		Weight: s.Weight, Writing: s.Writing, Size: s.Size, TaskDefinition: s.TaskDefinition,
 		Counts: [5]int{s.Targets, s.Probes, s.Metrics, s.Unknowns, s.Strangers},
-		Judged: s.Judged, Run: s.Run, Reason: s.Reason, Plan: s.Plan,
+		Judged: s.Judged, Usual: s.Usual, Run: s.Run, Reason: s.Reason, Plan: s.Plan,
 	})
 	if err != nil {
 		return "", err
@@ -153,7 +156,7 @@ func ParseToken(text string) (State, error) {
 	}
 	if !known || t.Weight < 0 || t.Weight > 100 || t.Writing < 0 || t.Writing > 100 || t.Size < 0 || t.Size > 1<<20 ||
 		t.Run < 0 || t.Run > 1<<20 ||
-		t.Started <= 0 || t.Since <= 0 || t.Judged < 0 || t.Turned < 0 ||
+		t.Started <= 0 || t.Since <= 0 || t.Judged < 0 || t.Turned < 0 || t.Usual < 0 || t.Usual > 1<<30 ||
 		max(t.Started, t.Since, t.Turned, t.Judged) > latest {
 		return State{}, fmt.Errorf("the token holds a value out of its range: %s", shorten(text, 200))
 	}
@@ -161,7 +164,7 @@ func ParseToken(text string) (State, error) {
 		Candidate: t.Candidate, Phase: t.Phase, Started: t.Started, Since: t.Since, Turned: t.Turned,
 		Weight: t.Weight, Writing: t.Writing, Size: t.Size, TaskDefinition: t.TaskDefinition,
 		Targets: t.Counts[0], Probes: t.Counts[1], Metrics: t.Counts[2], Unknowns: t.Counts[3], Strangers: t.Counts[4],
-		Judged: t.Judged, Run: t.Run, Reason: t.Reason, Plan: t.Plan,
+		Judged: t.Judged, Usual: t.Usual, Run: t.Run, Reason: t.Reason, Plan: t.Plan,
 	}, nil
 }
 

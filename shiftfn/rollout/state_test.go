@@ -15,7 +15,7 @@ import (
 func full() rollout.State {
 	return rollout.State{
 		Candidate: rollout.Green, Phase: rollout.Aborting, Started: 1, Since: 2, Turned: 3, Weight: 4, Writing: 5, Size: 6,
-		TaskDefinition: revision, Targets: 7, Probes: 8, Metrics: 9, Unknowns: 10, Strangers: 11, Judged: 12, Reason: "slow", Run: 13, Plan: "abc",
+		TaskDefinition: revision, Targets: 7, Probes: 8, Metrics: 9, Unknowns: 10, Strangers: 11, Judged: 12, Usual: 14, Reason: "slow", Run: 13, Plan: "abc",
 	}
 }
 
@@ -60,7 +60,7 @@ func TestTokensThatAreNotOursAreRefused(t *testing.T) {
 		"a phase": swap(`"aborting"`, `"resting"`), "a weight": swap(`"w":4`, `"w":101`), "a weight below": swap(`"w":4`, `"w":-1`),
 		"a written weight": swap(`"wr":5`, `"wr":101`), "a written weight below": swap(`"wr":5`, `"wr":-1`), "a size": swap(`"n":6`, `"n":-1`), "a huge size": swap(`"n":6`, `"n":1048577`),
 		"a count": swap(`[7,`, `[-7,`), "a huge count": swap(`[7,`, `[1048576,`), "no start": swap(`"st":1`, `"st":0`), "no since": swap(`"si":2`, `"si":0`),
-		"a turn before time": swap(`"tu":3`, `"tu":-1`), "a judgement before time": swap(`"j":12`, `"j":-1`), "a run": swap(`"i":13`, `"i":-1`), "a huge run": swap(`"i":13`, `"i":1048577`),
+		"a turn before time": swap(`"tu":3`, `"tu":-1`), "a judgement before time": swap(`"j":12`, `"j":-1`), "a usual latency below": swap(`"u":14`, `"u":-1`), "a huge usual latency": swap(`"u":14`, `"u":1073741825`), "a run": swap(`"i":13`, `"i":-1`), "a huge run": swap(`"i":13`, `"i":1048577`),
 		"a start beyond time": swap(`"st":1`, `"st":253402300800`), "a since beyond time": swap(`"si":2`, `"si":253402300800`),
 		"a turn beyond time": swap(`"tu":3`, `"tu":253402300800`), "a judgement beyond time": swap(`"j":12`, `"j":253402300800`),
 	} {
@@ -70,7 +70,7 @@ func TestTokensThatAreNotOursAreRefused(t *testing.T) {
 	for name, text := range map[string]string{
 		"the last moment": swap(`"st":1`, `"st":253402300799`), "all": swap(`"w":4`, `"w":100`), "none": swap(`"w":4`, `"w":0`),
 		"written all": swap(`"wr":5`, `"wr":100`), "written none": swap(`"wr":5`, `"wr":0`), "no size": swap(`"n":6`, `"n":0`), "size": swap(`"n":6`, `"n":1048576`),
-		"count": swap(`[7,`, `[1048575,`), "no count": swap(`[7,`, `[0,`), "no turn": swap(`"tu":3`, `"tu":0`), "no judgement": swap(`"j":12`, `"j":0`), "no run": swap(`"i":13`, `"i":0`), "run": swap(`"i":13`, `"i":1048576`),
+		"count": swap(`[7,`, `[1048575,`), "no count": swap(`[7,`, `[0,`), "no turn": swap(`"tu":3`, `"tu":0`), "no judgement": swap(`"j":12`, `"j":0`), "no usual latency": swap(`"u":14`, `"u":0`), "usual latency": swap(`"u":14`, `"u":1073741824`), "no run": swap(`"i":13`, `"i":0`), "run": swap(`"i":13`, `"i":1048576`),
 		"blue": swap(`"green"`, `"blue"`), "room": token + strings.Repeat(" ", rollout.TokenLimit-len(token)),
 	} {
 		_, err := rollout.ParseToken(text)

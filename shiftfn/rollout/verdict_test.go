@@ -44,7 +44,10 @@ func TestProbesAreJudgedByWhatTheyProve(t *testing.T) {
 		"all failed":                      {rollout.Probed{Sent: 5, Failed: 5}, rollout.Fail},
 		"one of one":                      {rollout.Probed{Sent: 1, Failed: 1}, rollout.Fail},
 		"one of five may be chance":       {rollout.Probed{Sent: 5, Failed: 1}, rollout.Unknown},
-		"two of five are none":            {rollout.Probed{Sent: 5, Failed: 2}, rollout.Fail},
+		"four of ten may pass":            {rollout.Probed{Sent: 10, Failed: 4}, rollout.Unknown},
+		"half do not":                     {rollout.Probed{Sent: 10, Failed: 5}, rollout.Fail},
+		"a tenth of many may be shared":   {rollout.Probed{Sent: 300, Failed: 30}, rollout.Unknown},
+		"a third of many is gross":        {rollout.Probed{Sent: 300, Failed: 100}, rollout.Fail},
 		"two of three hundred may be":     {rollout.Probed{Sent: 300, Failed: 2}, rollout.Unknown},
 		"one of 199 is over the limit":    {rollout.Probed{Sent: 199, Failed: 1}, rollout.Unknown},
 		"one of two hundred is within it": {rollout.Probed{Sent: 200, Failed: 1}, rollout.Pass},
@@ -126,9 +129,10 @@ func TestMetricsAreJudgedByWhatTheyProve(t *testing.T) {
 		"just enough samples":                {[]rollout.Counts{counts(50, 0)}, rollout.Pass, ""},
 		"enough samples together":            {[]rollout.Counts{counts(25, 0), counts(25, 0)}, rollout.Pass, "0 of 50"},
 		"a slow drip":                        {[]rollout.Counts{counts(10000, 66), counts(10000, 66)}, rollout.Fail, "since the step began"},
-		"a fault that is over":               {[]rollout.Counts{counts(1000, 500), counts(1000, 5)}, rollout.Unknown, "505 of 2000"},
+		"a fault that is over":               {[]rollout.Counts{counts(1000, 500), counts(1000, 5)}, rollout.Unknown, "good again for 1 min"},
+		"a fault that is just over":          {[]rollout.Counts{counts(1000, 500), counts(1000, 5), counts(49, 0)}, rollout.Pass, "5 of 1049"},
 		"a fault that is not quite over":     {[]rollout.Counts{counts(1000, 500), counts(1000, 6)}, rollout.Fail, "506 of 2000"},
-		"a fault that is outweighed":         {[]rollout.Counts{counts(1000, 500), counts(200000, 0)}, rollout.Pass, ""},
+		"good for too few requests since":    {[]rollout.Counts{counts(1000, 500), counts(20, 0), counts(20, 0)}, rollout.Unknown, "0 of 40 requests"},
 		"a break in the last minute":         {[]rollout.Counts{counts(1e6, 0), counts(1000, 20)}, rollout.Fail, "in the last minute"},
 		"within the latency bound":           {[]rollout.Counts{slow(1000, 500)}, rollout.Pass, ""},
 		"over the latency bound":             {[]rollout.Counts{slow(1000, 501)}, rollout.Fail, "p95 latency 501 ms, limit 500 ms"},
@@ -148,6 +152,8 @@ func TestMetricsAreJudgedByWhatTheyProve(t *testing.T) {
 		s := at(t, canary(t), rollout.Shifting, 10, time.Hour)
 		s.seen.Green.Metrics = periods(s.seen.Now, counts(1000, 500), counts(1000, 5))
 		assert.Zero(t, s.decide().State.Unknowns)
+		s.seen.Green.Metrics = periods(s.seen.Now, counts(1000, 500), counts(49, 0))
+		assert.Equal(t, 1, s.decide().State.Unknowns)
 		s.seen.Green.Metrics = periods(s.seen.Now, counts(49, 0))
 		assert.Equal(t, 1, s.decide().State.Unknowns)
 		s.seen.Green.Metrics = periods(s.seen.Now, counts(1000, 6))
@@ -155,7 +161,7 @@ func TestMetricsAreJudgedByWhatTheyProve(t *testing.T) {
 	})
 	t.Run("no latency is judged where the plan bounds none", func(t *testing.T) {
 		s := at(t, canary(t), rollout.Shifting, 10, time.Hour)
-		s.plan.Limits.LatencyMs = 0
+		s.plan.Limits.LatencyMs, s.seen.Blue.Metrics = 0, nil
 		s.seen.Green.Metrics = periods(s.seen.Now, slow(1000, 90_000))
 		assert.Equal(t, rollout.Pass, s.verdict(t, "metrics").Verdict)
 	})
@@ -182,14 +188,96 @@ func TestMetricsAreJudgedByWhatTheyProve(t *testing.T) {
 	})
 }
 
+func TestACandidateIsMeasuredByTheStableSidesSameMinutes(t *testing.T) {
+	counts := func(requests, errors float64) rollout.Counts {
+		return rollout.Counts{Requests: requests, Errors: errors}
+	}
+	for name, test := range map[string]struct {
+		green, blue []rollout.Counts
+		want        rollout.Verdict
+		says        string
+	}{
+		"a fault of both is neither's":        {[]rollout.Counts{counts(1000, 50)}, []rollout.Counts{counts(9000, 450)}, rollout.Unknown, "a fault of both"},
+		"green is proven to be worse":         {[]rollout.Counts{counts(1000, 100)}, []rollout.Counts{counts(9000, 450)}, rollout.Fail, "450 of 9000 (5.00 %) of the stable side's"},
+		"green passes while blue fails":       {[]rollout.Counts{counts(1000, 0)}, []rollout.Counts{counts(9000, 450)}, rollout.Unknown, "a fault of both"},
+		"blue proves nothing by a few":        {[]rollout.Counts{counts(1000, 50)}, []rollout.Counts{counts(20, 1)}, rollout.Fail, ""},
+		"blue is well":                        {[]rollout.Counts{counts(1000, 14)}, []rollout.Counts{counts(9000, 0)}, rollout.Fail, "limit 0.5 %"},
+		"blue's own errors are no one's":      {[]rollout.Counts{counts(10000, 76)}, []rollout.Counts{counts(90000, 360)}, rollout.Unknown, "a verdict needs"},
+		"blue failed at another time":         {[]rollout.Counts{counts(1000, 0), counts(1000, 50)}, []rollout.Counts{counts(9000, 450), counts(9000, 0)}, rollout.Fail, ""},
+		"a fault of both is over":             {[]rollout.Counts{counts(1000, 50), counts(1000, 0)}, []rollout.Counts{counts(9000, 450), counts(9000, 0)}, rollout.Pass, "0 of 1000"},
+		"a fault of both is no drip":          {[]rollout.Counts{counts(1000, 50), counts(1000, 6)}, []rollout.Counts{counts(9000, 450), counts(9000, 0)}, rollout.Unknown, "6 of 1000"},
+		"green's own fault goes on with both": {[]rollout.Counts{counts(1000, 100), counts(1000, 50)}, []rollout.Counts{counts(9000, 0), counts(9000, 450)}, rollout.Unknown, "a fault of both"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := at(t, canary(t), rollout.Shifting, 10, time.Hour)
+			s.seen.Green.Metrics, s.seen.Blue.Metrics = periods(s.seen.Now, test.green...), periods(s.seen.Now, test.blue...)
+			f := s.verdict(t, "metrics")
+			assert.Equal(t, test.want, f.Verdict, f.Text)
+			assert.Contains(t, f.Text, test.says)
+			if test.want == rollout.Unknown && test.says == "a fault of both" {
+				assert.Zero(t, s.decide().State.Unknowns, "nobody wonders")
+			}
+		})
+	}
+	t.Run("a fault of both that nobody reports on any more is a reason to wonder", func(t *testing.T) {
+		s := at(t, canary(t), rollout.Shifting, 10, time.Hour)
+		s.seen.Green.Metrics, s.seen.Blue.Metrics = periods(s.seen.Now, counts(1000, 50)), periods(s.seen.Now, counts(9000, 450))
+		s.seen.Now = s.seen.Now.Add(rollout.Grace)
+		assert.Zero(t, s.decide().State.Unknowns)
+		s.seen.Now = s.seen.Now.Add(time.Second)
+		assert.Equal(t, 1, s.decide().State.Unknowns)
+	})
+	t.Run("minutes alone are those in which the stable side had too few requests", func(t *testing.T) {
+		for requests, rows := range map[float64]int{49: 4, 50: 2} {
+			s := at(t, canary(t), rollout.Shifting, 10, time.Hour)
+			s.seen.Green.Metrics, s.seen.Blue.Metrics = periods(s.seen.Now, counts(1000, 50)), periods(s.seen.Now, counts(requests, 0))
+			s.state.Metrics = rows - 2
+			goesOn(t, s.decide(), rollout.Shifting)
+			s.state.Metrics = rows - 1
+			assert.Equal(t, rollout.Aborting, s.decide().State.Phase)
+		}
+	})
+}
+
+func TestACandidateMayNotBeManyTimesSlowerThanTheStableSide(t *testing.T) {
+	for name, test := range map[string]struct {
+		usual, limit, latency int
+		ratio                 float64
+		requests              float64
+		want                  rollout.Verdict
+		says                  string
+	}{
+		"three times as slow":                       {200, 0, 600, 3, 1000, rollout.Pass, ""},
+		"slower than that":                          {200, 0, 601, 3, 1000, rollout.Fail, "p95 latency 601 ms, limit 600 ms"},
+		"quick all the same":                        {10, 0, 500, 3, 1000, rollout.Pass, ""},
+		"not so quick":                              {10, 0, 501, 3, 1000, rollout.Fail, "limit 500 ms"},
+		"another ratio":                             {400, 0, 601, 1.5, 1000, rollout.Fail, "limit 600 ms"},
+		"the plan's own limit is lower":             {200, 300, 301, 3, 1000, rollout.Fail, "limit 300 ms"},
+		"the plan's own limit is higher":            {200, 5000, 601, 3, 1000, rollout.Fail, "limit 600 ms"},
+		"the stable side's latency is not known":    {0, 0, 60_000, 3, 1000, rollout.Pass, ""},
+		"too few requests to say":                   {200, 0, 601, 3, 49, rollout.Unknown, "of only 49 requests"},
+		"just enough requests, and long enough ago": {200, 0, 601, 3, 50, rollout.Fail, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := at(t, canary(t), rollout.Shifting, 100, time.Hour)
+			s.plan.Limits.LatencyMs, s.plan.Limits.LatencyRatio, s.state.Usual = test.limit, test.ratio, test.usual
+			s.seen.Blue.Metrics = &rollout.Metrics{} // all traffic is green's
+			s.seen.Green.Metrics = periods(s.seen.Now, rollout.Counts{Requests: test.requests, Latency: time.Duration(test.latency) * time.Millisecond})
+			f := s.verdict(t, "metrics")
+			assert.Equal(t, test.want, f.Verdict, f.Text)
+			assert.Contains(t, f.Text, test.says)
+		})
+	}
+}
+
 func TestAGrossErrorRateNeedsNoSecondLook(t *testing.T) {
 	for _, test := range []struct {
 		percent          float64
 		requests, errors float64
 		gross            bool
 	}{
-		{0.5, 600, 600, true}, {0.5, 600, 60, true}, {0.5, 600, 30, false}, {0.5, 6000, 600, true}, {0.5, 5, 5, true}, {0.5, 5, 1, false},
-		{50, 1000, 1000, true}, {50, 1000, 740, false}, {50, 1000, 850, true}, {5, 1000, 450, false}, {5, 1000, 550, false}, {5, 1000, 620, true},
+		{0.5, 600, 600, true}, {0.5, 600, 180, true}, {0.5, 600, 130, false}, {0.5, 6000, 1200, true}, {0.5, 6000, 1100, false}, {0.5, 5, 5, false}, {0.5, 10, 10, true},
+		{50, 1000, 1000, true}, {50, 1000, 640, false}, {50, 1000, 680, true}, {5, 1000, 260, false}, {5, 1000, 300, true},
 	} {
 		s := at(t, canary(t), rollout.Shifting, 10, time.Minute)
 		s.plan.Limits.ErrorPercent = test.percent

@@ -74,12 +74,11 @@ func Run(t *testing.T, apart Apart, raise func(t *testing.T, watch Watch) *World
 		t.Run(name, func(t *testing.T) {
 			w := raise(t, seen.watch)
 			w.Clients.HTTP = watchedHTTP{w.Clients.HTTP, seen}
-			policy := rollout.Policy{}
-			if apart[Percentiles] == "" {
-				policy.Limits.LatencyMs = 500
-			}
-			plan, problems := policy.Plan()
+			plan, problems := rollout.Policy{}.Plan()
 			require.Empty(t, problems)
+			if apart[Percentiles] != "" {
+				plan.Limits.LatencyRatio = 0 // nobody judges latency, so none is asked for
+			}
 			log := slog.New(slog.DiscardHandler)
 			test(&suite{w, apart, &adapter.World{Settings: w.Settings, Clients: w.Clients, Plan: plan, Now: w.Now, Log: log},
 				&adapter.Leases{Settings: w.Settings, Scheduler: w.Clients.Scheduler, Now: w.Now, Log: log}}, t)
