@@ -20,7 +20,7 @@ const module = "github.com/pulumi/pulumi/pkg/v3"
 // Go's build cache is cold, seconds when it is warm). The version is linked in, since the Automation API refuses a CLI that
 // cannot tell its own.
 func CLI(ctx context.Context) (auto.PulumiCommand, error) {
-	version, err := pinned(ctx)
+	version, err := pinned(ctx, module)
 	if err != nil {
 		return nil, err
 	}
@@ -50,8 +50,8 @@ func CLI(ctx context.Context) (auto.PulumiCommand, error) {
 	return command, nil
 }
 
-// pinned is the version of the CLI's module in this module's go.mod.
-func pinned(ctx context.Context) (string, error) {
+// pinned is the version of a module that this module's go.mod selects.
+func pinned(ctx context.Context, module string) (string, error) {
 	out, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Version}}", module).Output()
 	if err != nil {
 		return "", fmt.Errorf("asking Go for the version of %s: %w", module, err)

@@ -2,8 +2,11 @@ package engine
 
 import (
 	"context"
+	"encoding/json"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -11,6 +14,8 @@ import (
 	"github.com/penguinshop/delivery/sandbox/plan"
 	"github.com/penguinshop/delivery/tests/engine/standin"
 	"github.com/pulumi/pulumi/sdk/v3/go/auto"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/apitype"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/workspace"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 	"github.com/stretchr/testify/require"
 )
@@ -20,15 +25,18 @@ const project = "../.."
 
 // house is one backend with its stacks, and the world that the stand-in providers keep.
 type house struct {
-	dir     string
-	world   *standin.World
-	project *graph.Project
-	program pulumi.RunFunc
-	env     map[string]string
-	cli     auto.PulumiCommand
+	dir string
+	// world is nil on an emulator.
+	world    *standin.World
+	emulator *Emulator
+	project  *graph.Project
+	program  pulumi.RunFunc
+	env      map[string]string
+	cli      auto.PulumiCommand
 }
 
-// build lays an empty backend and world for the project's own stacks.
+// build lays an empty backend and world for the project's own stacks. The world is the test's own, so a test that needs it
+// is passed over on an emulator.
 func build(t *testing.T, program pulumi.RunFunc) *house {
 	t.Helper()
 	return buildOn(t, nil, program)
@@ -37,29 +45,67 @@ func build(t *testing.T, program pulumi.RunFunc) *house {
 // buildOn is build with services behind some of AWS's types.
 func buildOn(t *testing.T, services map[string]standin.Service, program pulumi.RunFunc) *house {
 	t.Helper()
-	cli, err := CLI(t.Context())
-	require.NoError(t, err)
-	declared, err := graph.Load(project)
-	require.NoError(t, err)
-	h := &house{dir: t.TempDir(), world: standin.NewWorld(), project: declared, program: program, cli: cli}
-	h.configure(t, project)
-	backend := filepath.Join(h.dir, "state")
-	require.NoError(t, os.Mkdir(backend, 0o700))
+	if os.Getenv(EndpointVariable) != "" {
+		t.Skip("this test changes the world behind the engine's back, which it can do to the stand-in providers only: unset " + EndpointVariable)
+	}
+	h := furnish(t, program)
+	h.world = standin.NewWorld()
 	// The providers serve longer than the test's own context, which ends before its clean-ups do.
 	serving, stop := context.WithCancel(context.Background())
 	t.Cleanup(stop)
-	standing := packages(serving, declared, plan.Replaces)
+	standing := packages(serving, h.project, plan.Replaces)
 	for i := range standing {
 		standing[i].Services = services
 	}
 	attached, err := attach(serving, h.world, standing)
 	require.NoError(t, err)
+	h.env["PULUMI_DEBUG_PROVIDERS"] = attached
+	h.env["PULUMI_HOME"] = filepath.Join(h.dir, "home")
+	return h
+}
+
+// buildAnywhere is build, or, where the environment names an emulator, a house on it with Pulumi's own plugins.
+func buildAnywhere(t *testing.T, program pulumi.RunFunc) *house {
+	t.Helper()
+	emulator, err := NamedEmulator()
+	require.NoError(t, err)
+	if emulator == nil {
+		return build(t, program)
+	}
+	home, err := workspace.GetPulumiHomeDir()
+	require.NoError(t, err)
+	plugins, err := Plugins(t.Context())
+	require.NoError(t, err)
+	if problems := Missing(plugins, home); len(problems) > 0 {
+		t.Fatal(strings.Join(problems, "\n"))
+	}
+	h := furnish(t, program)
+	h.emulate(emulator, home)
+	return h
+}
+
+// furnish lays an empty backend, with nothing yet that could stand for AWS.
+func furnish(t *testing.T, program pulumi.RunFunc) *house {
+	t.Helper()
+	cli, err := CLI(t.Context())
+	require.NoError(t, err)
+	declared, err := graph.Load(project)
+	require.NoError(t, err)
+	h := &house{dir: t.TempDir(), project: declared, program: program, cli: cli}
+	h.configure(t, project)
+	backend := filepath.Join(h.dir, "state")
+	require.NoError(t, os.Mkdir(backend, 0o700))
 	h.env = map[string]string{
 		"PULUMI_BACKEND_URL": "file://" + backend, "PULUMI_CONFIG_PASSPHRASE": "correct horse battery staple",
-		"PULUMI_DEBUG_PROVIDERS": attached, "PULUMI_SKIP_UPDATE_CHECK": "true", "PULUMI_HOME": filepath.Join(h.dir, "home"),
-		"PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true", "NO_COLOR": "1",
+		"PULUMI_SKIP_UPDATE_CHECK": "true", "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true", "NO_COLOR": "1",
 	}
 	return h
+}
+
+// emulate puts the house on an emulator, with the plugins of a Pulumi home.
+func (h *house) emulate(emulator *Emulator, home string) {
+	h.emulator = emulator
+	maps.Copy(h.env, emulator.Environment(home))
 }
 
 // saltKey begins the line that the engine adds to a stack's file for its secrets.
@@ -89,7 +135,45 @@ func (h *house) stack(t *testing.T, name string) *auto.Stack {
 	stack, err := auto.UpsertStackInlineSource(t.Context(), "organization/"+h.project.Name+"/"+name, h.project.Name, h.program,
 		auto.WorkDir(h.dir), auto.EnvVars(h.env), auto.Pulumi(h.cli), auto.SecretsProvider("passphrase"))
 	require.NoError(t, err)
+	if h.emulator != nil {
+		require.NoError(t, stack.SetAllConfigWithOptions(t.Context(), h.emulator.Config(), &auto.ConfigOptions{Path: true}))
+	}
 	return &stack
+}
+
+// recorded are a stack's resources as the engine records them, secrets in clear.
+func (h *house) recorded(t *testing.T, stack *auto.Stack) []apitype.ResourceV3 {
+	t.Helper()
+	var environment []string
+	for name, value := range h.env {
+		environment = append(environment, name+"="+value)
+	}
+	text, stderr, _, err := h.cli.Run(t.Context(), h.dir, nil, nil, nil, environment,
+		"stack", "export", "--show-secrets", "--stack", stack.Name())
+	require.NoError(t, err, stderr)
+	var export struct{ Deployment apitype.DeploymentV3 }
+	require.NoError(t, json.Unmarshal([]byte(text), &export))
+	return export.Deployment.Resources
+}
+
+// ofType are a stack's recorded resources of a type.
+func (h *house) ofType(t *testing.T, stack *auto.Stack, typ string) []apitype.ResourceV3 {
+	t.Helper()
+	return slices.DeleteFunc(h.recorded(t, stack), func(r apitype.ResourceV3) bool { return string(r.Type) != typ })
+}
+
+// standing is what is left of a stack: in the engine's records, and in the world where the test keeps it.
+func (h *house) standing(t *testing.T, stack *auto.Stack, name string) (urns []string) {
+	t.Helper()
+	for _, r := range h.recorded(t, stack) {
+		urns = append(urns, string(r.URN))
+	}
+	if h.world != nil {
+		for _, live := range h.world.OfStack(name) {
+			urns = append(urns, "live "+string(live.URN))
+		}
+	}
+	return urns
 }
 
 func glob(t *testing.T, pattern string) []string {
