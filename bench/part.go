@@ -31,6 +31,9 @@ var Parts = []Part{
 	{"simulation", "releases under this controller's presets and under its peers", Releases},
 	{"function", "the Lambda function's cold start, memory and zip", Function},
 	{"decision", "one tick of the rules", Decision},
+	{"demo", "the time from commit to prod, and what the sandbox takes of this machine", Demo},
+	{"delivery", "a delivery at 1,000 requests a second, and the load balancer beside nginx", Delivery},
+	{"faults", "the time from a fault to the last user that met it", Faults},
 }
 
 // Absent is the error of a part that lacks something on this machine.

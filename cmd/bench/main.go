@@ -14,9 +14,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/penguinshop/delivery/bench"
+	"github.com/penguinshop/delivery/sandbox/codebuild"
+	"github.com/penguinshop/delivery/sandbox/container"
 )
 
 func main() {
+	codebuild.RunTool() // the sandbox's builds call this program as docker and aws
+	container.RunTool()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	err := root().ExecuteContext(ctx)

@@ -49,6 +49,8 @@ type Result struct {
 
 	// Problems say what was not as promised, one sentence each.
 	Problems []string `json:"-"`
+	// Failures are what happened to the failed requests, in words.
+	Failures string `json:"-"`
 	// Took is how long the drill took on the machine's clock, in seconds.
 	Took float64 `json:"-"`
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"github.com/penguinshop/delivery/sandbox/clock"
 	"github.com/penguinshop/delivery/sandbox/journal"
 	"github.com/penguinshop/delivery/sandbox/load"
 	"github.com/penguinshop/delivery/sandbox/scratch"
@@ -51,7 +52,7 @@ type Ground struct {
 // tally counts users' requests.
 type tally struct {
 	requests, failed, bad int
-	first, last           time.Time // of those that failed or met a broken release
+	first, last           time.Time // when those began that failed or met a broken release
 	failures              map[string]int
 	// broken is true while a broken release is out, so that a request without an answer may be its doing.
 	broken bool
@@ -125,7 +126,8 @@ func (g *Ground) Runtime() string { return g.world.Engine.Name() }
 func (g *Ground) environment() world.Environment { return g.world.Environments[0] }
 
 func (g *Ground) observe(_ string, a load.Answer) {
-	now := g.world.Clock.Now()
+	// A request that waits for a dead task until its time is out was in trouble from its beginning, not until its end.
+	began := g.world.Clock.Now().Add(-clock.Lasting(g.world.Clock, a.Latency))
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	t := &g.tally
@@ -139,10 +141,12 @@ func (g *Ground) observe(_ string, a load.Answer) {
 		t.failures[a.Failure]++
 	}
 	if met || a.Failure != "" {
-		if t.first.IsZero() {
-			t.first = now
+		if t.first.IsZero() || began.Before(t.first) {
+			t.first = began
 		}
-		t.last = now
+		if began.After(t.last) {
+			t.last = began
+		}
 	}
 }
 

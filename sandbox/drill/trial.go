@@ -161,6 +161,7 @@ func (t *trial) judge() Result {
 	tally := &t.tally
 	r := Result{Drill: t.drill.Name, Expected: t.drill.Expected, Outcome: t.outcome, Requests: tally.requests, Failed: tally.failed,
 		BadVersionRequests: tally.bad, SecondsToSafety: tally.last.Sub(tally.first).Seconds()}
+	r.Failures = counted(tally.failures)
 	if t.outcome != t.drill.Expected {
 		t.wrong("it was to be %s, and was %s", t.drill.Expected, t.outcome)
 	}
@@ -168,7 +169,7 @@ func (t *trial) judge() Result {
 		t.wrong("the release had %d %% of the traffic, and %d %% is the most that it may get", reach, t.drill.Reach)
 	}
 	if float64(tally.failed) > t.drill.Lost/100*float64(tally.requests) {
-		t.wrong("%d of %d users' requests failed, at most %g %% may (%s)", tally.failed, tally.requests, t.drill.Lost, counted(tally.failures))
+		t.wrong("%d of %d users' requests failed, at most %g %% may (%s)", tally.failed, tally.requests, t.drill.Lost, r.Failures)
 	}
 	if tally.requests == 0 {
 		t.wrong("no user's request was counted")

@@ -61,6 +61,18 @@ func (s *Service) localPort(lb *loadBalancer, port int) (int, bool) {
 	return 0, false
 }
 
+// Targets returns the addresses at which this machine reaches the registered targets of a group, sorted; none for a group that
+// there is not.
+func (s *Service) Targets(targetGroupARN string) []string {
+	s.mu.Lock()
+	g := s.groups[targetGroupARN]
+	s.mu.Unlock()
+	if g == nil {
+		return nil
+	}
+	return g.addresses()
+}
+
 // DialContext connects to a load balancer by its DNS name and declared port. Other addresses are refused: nothing that uses
 // it can leave the sandbox.
 func (s *Service) DialContext(ctx context.Context, _, address string) (net.Conn, error) {

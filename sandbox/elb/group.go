@@ -332,6 +332,20 @@ func (g *group) remove(t *target) {
 	g.report(false)
 }
 
+// addresses are where the registered targets are reached, sorted.
+func (g *group) addresses() []string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	var registered []string
+	for _, t := range g.targets {
+		if !t.draining.Load() {
+			registered = append(registered, t.address)
+		}
+	}
+	slices.Sort(registered)
+	return registered
+}
+
 // close ends the health checks and the connections of all targets.
 func (g *group) close() {
 	g.mu.Lock()

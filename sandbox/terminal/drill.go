@@ -36,7 +36,11 @@ func (s *Screen) Drilled(r drill.Result) {
 	if !r.Passed {
 		mark = bad.Render("✗")
 	}
-	s.line("", mark, fmt.Sprintf("%s; %d of %d requests failed (%.0f s)", r.Outcome, r.Failed, r.Requests, r.Took))
+	failures := ""
+	if r.Failed > 0 {
+		failures = ": " + r.Failures
+	}
+	s.line("", mark, fmt.Sprintf("%s in %.0f s; %d of %d requests failed%s", r.Outcome, r.Took, r.Failed, r.Requests, failures))
 	for _, problem := range r.Problems {
 		s.line("", bad.Render("✗"), bad.Render(problem))
 	}
