@@ -17,24 +17,41 @@ import (
 
 // How the delivery under load runs (issue 5): so slowly that the environments' stages together last for 100,000 requests.
 const (
-	deliveryScale    = 8
+	deliveryScale    = 10
 	deliveryRate     = 1_000
 	leastRequests    = 100_000
+	bearable         = 0.4              // of what it answers when it does nothing else
 	deliveryPatience = 10 * time.Second // of one user, with one request
 )
 
-// Delivery delivers the checked-out commit through all environments with 1,000 users' requests a second on the environment that is
-// being delivered to, and then compares the load balancer with nginx and with no load balancer, on the containers of the last one.
+// Delivery delivers the checked-out commit through all environments, and then once more with 1,000 users' requests a second on the
+// environment that is being delivered to. At the end it compares the load balancer with nginx and with no load balancer, on the
+// containers of the last environment.
 func Delivery(ctx context.Context, s Settings, progress func(string)) (_ []Figure, err error) {
 	w, err := world.Open(ctx, world.Options{Dir: s.Dir, Program: stacks.Declare, Scale: deliveryScale, Say: progress})
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, w.Close()) }()
-	counts, seconds, err := underLoad(ctx, w, progress)
+	progress("a first delivery, to have a release that users can be taken from")
+	if err := deliver(ctx, w, func(string) {}); err != nil {
+		return nil, err
+	}
+	rates := map[string]int{}
+	for _, e := range w.Environments {
+		can, err := capacity(ctx, e.Name, w.ELB.Address(e.LoadBalancerARN, 80), progress)
+		if err != nil {
+			return nil, err
+		}
+		rates[e.Name] = max(1, min(deliveryRate, int(bearable*can.PerSecond)))
+	}
+	u := &users{world: w, rates: rates, progress: progress}
+	err = deliver(ctx, w, u.goTo)
+	u.leave()
 	if err != nil {
 		return nil, err
 	}
+	counts, seconds := u.counts, u.seconds
 	figures := []Figure{
 		Figure{Name: "delivery/failed", Value: float64(counts.Failed), Unit: "requests"}.AtMost(0),
 		Figure{Name: "delivery/requests", Value: float64(counts.Requests), Unit: "requests"}.AtLeast(leastRequests),
@@ -57,67 +74,87 @@ func Delivery(ctx context.Context, s Settings, progress func(string)) (_ []Figur
 	return append(figures, compared...), err
 }
 
-// underLoad delivers, with the load on one environment after the other.
-func underLoad(ctx context.Context, w *world.World, progress func(string)) (all load.Counts, seconds float64, err error) {
+// deliver runs the pipeline to its end, gives every approval, and says each stage that begins.
+func deliver(ctx context.Context, w *world.World, begins func(stage string)) error {
 	execution, err := w.Start(ctx)
 	if err != nil {
-		return all, 0, err
+		return err
 	}
-	client := w.ELB.Client()
-	client.Timeout = deliveryPatience
-	var stream *load.Load
 	at := ""
-	began := time.Time{}
-	stop := func() {
-		if stream == nil {
-			return
-		}
-		counts := stream.Stop()
-		seconds += time.Since(began).Seconds()
-		all.Requests += counts.Requests
-		all.Failed += counts.Failed
-		all.P99 = max(all.P99, counts.P99)
-		if all.Failures == nil {
-			all.Failures = map[string]int{}
-		}
-		for failure, n := range counts.Failures {
-			all.Failures[failure] += n
-		}
-		stream = nil
-	}
-	defer stop()
 	for {
 		stage, over, err := where(ctx, w, execution)
 		if err != nil {
-			return all, 0, err
+			return err
 		}
 		if over {
 			break
 		}
-		if i := slices.IndexFunc(w.Environments, func(e world.Environment) bool { return e.Name == stage }); i >= 0 && stage != at {
-			stop()
-			progress(fmt.Sprintf("%d requests a second on %s", deliveryRate, stage))
-			at, began = stage, time.Now()
-			stream = load.Start(load.Options{URL: w.Environments[i].URL, Paths: []string{"/", "/api/products", "/version"}, Rate: deliveryRate, Client: client})
+		if stage != at {
+			at = stage
+			begins(stage)
 		}
 		questions, err := w.Questions(ctx)
 		if err != nil {
-			return all, 0, err
+			return err
 		}
 		for _, q := range questions {
 			if err := w.Answer(ctx, q, true, "given by the benchmark"); err != nil {
-				return all, 0, err
+				return err
 			}
 		}
 		select {
 		case <-ctx.Done():
-			return all, 0, ctx.Err()
+			return ctx.Err()
 		case <-time.After(100 * time.Millisecond):
 		}
 	}
-	stop()
 	_, err = w.Follow(ctx, execution, nil, nil)
-	return all, seconds, err
+	return err
+}
+
+// users send their requests to the environment that is being delivered to.
+type users struct {
+	world    *world.World
+	rates    map[string]int // by environment, in requests a second
+	progress func(string)
+
+	stream  *load.Load
+	began   time.Time
+	counts  load.Counts
+	seconds float64
+}
+
+// goTo moves the users to the environment of a stage; they stay where they are when it is none's.
+func (u *users) goTo(stage string) {
+	i := slices.IndexFunc(u.world.Environments, func(e world.Environment) bool { return e.Name == stage })
+	if i < 0 {
+		return
+	}
+	u.leave()
+	u.progress(fmt.Sprintf("%d requests a second on %s", u.rates[stage], stage))
+	client := u.world.ELB.Client()
+	client.Timeout = deliveryPatience
+	u.began = time.Now()
+	u.stream = load.Start(load.Options{URL: u.world.Environments[i].URL, Paths: []string{"/", "/api/products", "/version"}, Rate: u.rates[stage], Client: client})
+}
+
+// leave ends their requests and counts them.
+func (u *users) leave() {
+	if u.stream == nil {
+		return
+	}
+	counts := u.stream.Stop()
+	u.seconds += time.Since(u.began).Seconds()
+	u.counts.Requests += counts.Requests
+	u.counts.Failed += counts.Failed
+	u.counts.P99 = max(u.counts.P99, counts.P99)
+	if u.counts.Failures == nil {
+		u.counts.Failures = map[string]int{}
+	}
+	for failure, n := range counts.Failures {
+		u.counts.Failures[failure] += n
+	}
+	u.stream = nil
 }
 
 // where tells which stage an execution is in, and whether it is over.
