@@ -172,7 +172,7 @@ func (g *Ground) Run(ctx context.Context, d Drill) (Result, error) {
 		}
 		return Result{}, fmt.Errorf("%s: %w", d.Name, err)
 	}
-	result := t.judge()
+	result := t.judge(t.reach())
 	result.Took = time.Since(began).Seconds()
 	if err := g.restore(ctx, t); err != nil {
 		result.Problems, result.Passed = append(result.Problems, err.Error()), false

@@ -154,8 +154,8 @@ func (d *delivery) end(ctx context.Context) error {
 	return nil
 }
 
-// judge compares what was measured with what is promised.
-func (t *trial) judge() Result {
+// judge compares what was measured with what is promised; reach is the highest share of the traffic that the release had.
+func (t *trial) judge(reach int) Result {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	tally := &t.tally
@@ -165,7 +165,7 @@ func (t *trial) judge() Result {
 	if t.outcome != t.drill.Expected {
 		t.wrong("it was to be %s, and was %s", t.drill.Expected, t.outcome)
 	}
-	if reach := t.reach(); reach > t.drill.Reach {
+	if reach > t.drill.Reach {
 		t.wrong("the release had %d %% of the traffic, and %d %% is the most that it may get", reach, t.drill.Reach)
 	}
 	if float64(tally.failed) > t.drill.Lost/100*float64(tally.requests) {
