@@ -76,6 +76,8 @@ func ParseLease(text []byte) (Lease, error) {
 		return Lease{}, fmt.Errorf("the schedule's input is not a lease: %w", err)
 	}
 	switch {
+	case decoder.More():
+		return Lease{}, errors.New("the lease goes on after its end")
 	case l.Version != leaseVersion:
 		return Lease{}, fmt.Errorf("the lease is of version %d; this function writes and reads version %d", l.Version, leaseVersion)
 	case l.Kind != LeaseShift && l.Kind != LeaseStandby && l.Kind != LeaseEnded:

@@ -19,6 +19,9 @@ func Parse(text string) (Settings, error) {
 	if err := decoder.Decode(&s); err != nil {
 		return Settings{}, fmt.Errorf("%s: %w", Variable, err)
 	}
+	if decoder.More() {
+		return Settings{}, fmt.Errorf("%s goes on after its end", Variable)
+	}
 	var problems []error
 	for _, named := range []struct{ path, value string }{
 		{"environment", s.Environment}, {"cluster", s.Cluster}, {"container", s.Container}, {"loadBalancer", s.LoadBalancer},
