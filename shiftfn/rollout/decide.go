@@ -253,14 +253,17 @@ func (t *turn) forward() Want {
 	return want
 }
 
-// start scales the candidate up and waits until every target is healthy.
+// start scales the candidate up and waits until every target is healthy. A stable side that was put to sleep after the release
+// was prepared is woken and waited for as well: there must be something to go back to.
 func (t *turn) start() Decision {
 	candidate := t.o.Of(t.s.Candidate)
 	if stable := t.o.Of(t.s.Stable()).Service; stable != nil {
 		t.s.Size = max(t.s.Size, stable.Desired)
+		t.s.Woken = t.s.Woken || stable.Desired == 0
 	}
 	want := t.forward()
 	want.Of(t.s.Candidate).AtLeast = t.s.Size
+	want.Of(t.s.Stable()).AtLeast = t.plan.Minimum
 	deployment := judgeDeployment(t.s, candidate.Service)
 	t.findings = []Finding{deployment}
 	if deployment.Verdict == Fail {
@@ -273,6 +276,8 @@ func (t *turn) start() Decision {
 			reason = "the targets' health could not be read"
 		case targets.Healthy < t.s.Size || service.Running < t.s.Size || !service.Settled:
 			reason = fmt.Sprintf("%d of %d tasks run, %d targets healthy", service.Running, t.s.Size, targets.Healthy)
+		case t.s.Woken && waking(t.plan, t.s.Stable(), t.o) != "":
+			reason = waking(t.plan, t.s.Stable(), t.o)
 		default:
 			t.enter(Probing)
 			return t.decide(want, fmt.Sprintf("all %d targets of %s are healthy; probing", t.s.Size, t.s.Candidate))

@@ -122,7 +122,7 @@ func TestTheFirstLook(t *testing.T) {
 		assert.Equal(t, rollout.Want{
 			Preview: rollout.Green,
 			Green:   rollout.SideWant{AtLeast: 7, Scaling: &rollout.ScalingWant{Min: 0, Suspended: true}},
-			Blue:    rollout.SideWant{Scaling: &rollout.ScalingWant{Min: 2, Suspended: true}},
+			Blue:    rollout.SideWant{AtLeast: 2, Scaling: &rollout.ScalingWant{Min: 2, Suspended: true}},
 		}, d.Want)
 		assert.Equal(t, s.seen.Now.Unix(), d.State.Since)
 	})
@@ -250,6 +250,24 @@ func TestStartingTheCandidate(t *testing.T) {
 		s := starting(t)
 		s.seen.Blue.Service.Desired = 1
 		assert.Equal(t, 4, s.decide().State.Size)
+	})
+	t.Run("wakes a stable side that was put to sleep meanwhile, and waits for it", func(t *testing.T) {
+		s := starting(t)
+		s.seen.Blue.Service.Desired, s.seen.Blue.Targets.Healthy = 0, 0
+		d := s.decide()
+		goesOn(t, d, rollout.Starting)
+		assert.Equal(t, 2, d.Want.Blue.AtLeast)
+		s.state, s.seen.Blue.Service.Desired, s.seen.Blue.Targets.Healthy = d.State, 2, 1
+		d = s.decide()
+		goesOn(t, d, rollout.Starting)
+		assert.Contains(t, d.Reason, "blue is waking: 1 of 2 targets are healthy")
+		s.seen.Blue.Targets.Healthy = 2
+		goesOn(t, s.decide(), rollout.Probing)
+	})
+	t.Run("does not wait for a stable side that is ill, for the release may be its cure", func(t *testing.T) {
+		s := starting(t)
+		s.seen.Blue.Targets.Healthy = 0
+		goesOn(t, s.decide(), rollout.Probing)
 	})
 	t.Run("ends within a tick when ECS gives the deployment up", func(t *testing.T) {
 		s := starting(t)

@@ -10,11 +10,15 @@ type Preparation struct {
 	Refusal string
 	// Waiting says what is not as it should be yet; empty when the idle side is ready.
 	Waiting string
+	// Asleep is true when the live side was found at zero tasks, and is being woken. Waking says what it still lacks then, so
+	// that the release has something to go back to; empty when nothing.
+	Asleep bool
+	Waking string
 }
 
 // Prepare finds the idle side by the listener itself and says how it must look before an image is deployed to it: no tasks,
 // the declared revision, no minimum, and the preview rule leading to it. The live side gets its bounds back, which an
-// interrupted shift may have left changed. Weights must have been read.
+// interrupted shift may have left changed, and its tasks, if it sleeps. Weights must have been read.
 func Prepare(plan Plan, o *Observation, declared map[Colour]string) Preparation {
 	live, whole := o.Weights.Live()
 	if !whole {
@@ -22,9 +26,9 @@ func Prepare(plan Plan, o *Observation, declared map[Colour]string) Preparation 
 			"Put all of it on one side (shiftctl rollback), then release again", o.Weights)}
 	}
 	idle := live.Other()
-	p := Preparation{Live: live, Idle: idle, Want: Want{Preview: idle}}
+	p := Preparation{Live: live, Idle: idle, Want: Want{Preview: idle}, Asleep: Asleep(o), Waking: waking(plan, live, o)}
 	*p.Want.Of(idle) = SideWant{Idle: true, TaskDefinition: declared[idle], Scaling: &ScalingWant{}}
-	p.Want.Of(live).Scaling = &ScalingWant{Min: plan.Minimum}
+	*p.Want.Of(live) = SideWant{AtLeast: plan.Minimum, Scaling: &ScalingWant{Min: plan.Minimum}}
 	if p.Waiting = p.Want.Missing(o); p.Waiting == "" {
 		if running := o.Of(idle).Service.Running; running > 0 {
 			p.Waiting = fmt.Sprintf("%d old tasks of %s are still stopping", running, idle)
@@ -54,6 +58,9 @@ func Retire(plan Plan, o *Observation, live Colour, taskDefinition string) Retir
 	}
 	t := turn{plan: plan}
 	r := Retirement{Want: t.idle(idle, live)}
+	if Asleep(o) {
+		*r.Want.Of(live) = SideWant{}
+	}
 	r.Waiting = r.Want.Missing(o)
 	return r
 }

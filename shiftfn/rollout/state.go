@@ -32,6 +32,8 @@ type State struct {
 	Weight, Writing int
 	// Size is how many tasks the candidate must have: as many as the live side had.
 	Size int
+	// Woken is true when the stable side was found asleep, so that the shift waits for it.
+	Woken bool
 	// TaskDefinition is the revision that was checked and must stay the candidate's.
 	TaskDefinition string
 	// Targets, Probes, Metrics and Unknowns count verdicts in a row; Strangers counts looks that saw weights nobody here wrote.
@@ -102,6 +104,7 @@ type token struct {
 	Weight         int    `json:"w"`
 	Writing        int    `json:"wr"`
 	Size           int    `json:"n"`
+	Woken          bool   `json:"wk,omitempty"`
 	TaskDefinition string `json:"td,omitempty"`
 	Counts         [5]int `json:"k"`
 	Judged         int64  `json:"j,omitempty"`
@@ -115,7 +118,7 @@ type token struct {
 func (s State) Token() (string, error) {
 	text, err := json.Marshal(token{
 		Version: tokenVersion, Candidate: s.Candidate, Phase: s.Phase, Started: s.Started, Since: s.Since, Turned: s.Turned,
-		Weight: s.Weight, Writing: s.Writing, Size: s.Size, TaskDefinition: s.TaskDefinition,
+		Weight: s.Weight, Writing: s.Writing, Size: s.Size, Woken: s.Woken, TaskDefinition: s.TaskDefinition,
 		Counts: [5]int{s.Targets, s.Probes, s.Metrics, s.Unknowns, s.Strangers},
 		Judged: s.Judged, Usual: s.Usual, Run: s.Run, Reason: s.Reason, Plan: s.Plan,
 	})
@@ -162,7 +165,7 @@ func ParseToken(text string) (State, error) {
 	}
 	return State{
 		Candidate: t.Candidate, Phase: t.Phase, Started: t.Started, Since: t.Since, Turned: t.Turned,
-		Weight: t.Weight, Writing: t.Writing, Size: t.Size, TaskDefinition: t.TaskDefinition,
+		Weight: t.Weight, Writing: t.Writing, Size: t.Size, Woken: t.Woken, TaskDefinition: t.TaskDefinition,
 		Targets: t.Counts[0], Probes: t.Counts[1], Metrics: t.Counts[2], Unknowns: t.Counts[3], Strangers: t.Counts[4],
 		Judged: t.Judged, Usual: t.Usual, Run: t.Run, Reason: t.Reason, Plan: t.Plan,
 	}, nil

@@ -14,7 +14,7 @@ import (
 // full is a state in which every field says something.
 func full() rollout.State {
 	return rollout.State{
-		Candidate: rollout.Green, Phase: rollout.Aborting, Started: 1, Since: 2, Turned: 3, Weight: 4, Writing: 5, Size: 6,
+		Candidate: rollout.Green, Phase: rollout.Aborting, Started: 1, Since: 2, Turned: 3, Weight: 4, Writing: 5, Size: 6, Woken: true,
 		TaskDefinition: revision, Targets: 7, Probes: 8, Metrics: 9, Unknowns: 10, Strangers: 11, Judged: 12, Usual: 14, Reason: "slow", Run: 13, Plan: "abc",
 	}
 }

@@ -90,9 +90,11 @@ func TestPreparingTheIdleSide(t *testing.T) {
 		assert.Equal(t, rollout.Want{
 			Preview: rollout.Green,
 			Green:   rollout.SideWant{Idle: true, TaskDefinition: "arn:x/shop-green:1", Scaling: &rollout.ScalingWant{}},
-			Blue:    rollout.SideWant{Scaling: &rollout.ScalingWant{Min: 2}},
+			Blue:    rollout.SideWant{AtLeast: 2, Scaling: &rollout.ScalingWant{Min: 2}},
 		}, p.Want)
 		assert.Empty(t, p.Refusal)
+		assert.False(t, p.Asleep)
+		assert.Empty(t, p.Waking)
 		assert.Contains(t, p.Waiting, "not done yet")
 	})
 	t.Run("waits until the old tasks have stopped", func(t *testing.T) {
@@ -106,6 +108,15 @@ func TestPreparingTheIdleSide(t *testing.T) {
 		assert.Equal(t, "1 old tasks of blue are still stopping", p.Waiting)
 		s.seen.Blue.Service.Running = 0
 		assert.Empty(t, rollout.Prepare(s.plan, &s.seen, declared).Waiting)
+	})
+	t.Run("finds a live side that sleeps, and says what it lacks until it is awake", func(t *testing.T) {
+		s := at(t, canary(t), rollout.Shifting, 0, 0)
+		s.seen.Blue.Service.Desired, s.seen.Blue.Targets.Healthy = 0, 0
+		p := rollout.Prepare(s.plan, &s.seen, declared)
+		assert.True(t, p.Asleep)
+		assert.Equal(t, "blue is waking: 0 of 2 targets are healthy", p.Waking)
+		s.seen.Blue.Targets = nil
+		assert.Contains(t, rollout.Prepare(s.plan, &s.seen, declared).Waking, "could not be read")
 	})
 	t.Run("refuses where traffic is shared out", func(t *testing.T) {
 		s := at(t, canary(t), rollout.Shifting, 10, 0)
@@ -134,6 +145,11 @@ func TestRetiringTheStandby(t *testing.T) {
 		s.seen.Blue.Service.Desired, s.seen.Blue.Scaling.Min, s.seen.Blue.Scaling.Suspended = 0, 0, false
 		s.seen.Green.Scaling.Min, s.seen.Green.Scaling.Suspended = 2, false
 		assert.Empty(t, rollout.Retire(s.plan, &s.seen, rollout.Green, old).Waiting)
+	})
+	t.Run("does not wake a live side that sleeps", func(t *testing.T) {
+		s := standby(t)
+		s.seen.Green.Service.Desired = 0
+		assert.Equal(t, rollout.SideWant{}, rollout.Retire(s.plan, &s.seen, rollout.Green, old).Want.Green)
 	})
 	t.Run("does nothing when the world has moved on", func(t *testing.T) {
 		for says, change := range map[string]func(*rollout.Observation){
