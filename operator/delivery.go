@@ -230,7 +230,7 @@ func (d *Delivery) world(e Environment) *adapter.World {
 }
 
 func (d *Delivery) leases(e Environment) *adapter.Leases {
-	return &adapter.Leases{Settings: e.Settings, Scheduler: d.Clients.World.Scheduler, Now: d.Now, Log: silent}
+	return &adapter.Leases{Settings: e.Settings, Scheduler: d.Clients.World.Scheduler, Schedule: settings.Schedule, Now: d.Now, Log: silent}
 }
 
 var silent = slog.New(slog.DiscardHandler)

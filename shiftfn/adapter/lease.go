@@ -15,22 +15,24 @@ import (
 	"github.com/penguinshop/delivery/shiftfn/settings"
 )
 
-// wakeUps is how often an overdue shift's schedule calls.
+// wakeUps is how often the schedule of an overdue lease that repeats calls.
 const wakeUps = "rate(5 minutes)"
 
-// Leases keeps the environment's lease in a schedule. It implements controller.Leases.
+// Leases keeps a lease of the environment in a schedule. It implements controller.Leases.
 type Leases struct {
 	Settings  settings.Settings
 	Scheduler Scheduler
-	Now       func() time.Time
-	Log       *slog.Logger
+	// Schedule is the schedule's name.
+	Schedule string
+	Now      func() time.Time
+	Log      *slog.Logger
 }
 
 var _ controller.Leases = (*Leases)(nil)
 
 // Read returns the kept lease. An input that is no lease counts as none: the world, not the lease, says where traffic is.
 func (l *Leases) Read(ctx context.Context) (controller.Lease, error) {
-	out, err := l.Scheduler.GetSchedule(ctx, &scheduler.GetScheduleInput{GroupName: aws.String(l.Settings.ScheduleGroup), Name: aws.String(settings.Schedule)})
+	out, err := l.Scheduler.GetSchedule(ctx, &scheduler.GetScheduleInput{GroupName: aws.String(l.Settings.ScheduleGroup), Name: aws.String(l.Schedule)})
 	if missing(err) {
 		return controller.Lease{}, controller.ErrNoLease
 	}
@@ -43,7 +45,7 @@ func (l *Leases) Read(ctx context.Context) (controller.Lease, error) {
 	}
 	lease, err := controller.ParseLease([]byte(input))
 	if err != nil {
-		l.Log.Warn("the schedule does not hold a lease and is overwritten", "group", l.Settings.ScheduleGroup, "schedule", settings.Schedule, "error", err)
+		l.Log.Warn("the schedule does not hold a lease and is overwritten", "group", l.Settings.ScheduleGroup, "schedule", l.Schedule, "error", err)
 		return controller.Lease{}, controller.ErrNoLease
 	}
 	return lease, nil
@@ -57,7 +59,7 @@ func (l *Leases) Write(ctx context.Context, lease controller.Lease) error {
 	}
 	due = due.Add(time.Second - 1).UTC().Truncate(time.Second) // it knows whole seconds, and must not come early
 	update := scheduler.UpdateScheduleInput{
-		GroupName: aws.String(l.Settings.ScheduleGroup), Name: aws.String(settings.Schedule),
+		GroupName: aws.String(l.Settings.ScheduleGroup), Name: aws.String(l.Schedule),
 		ScheduleExpression: aws.String("at(" + due.Format("2006-01-02T15:04:05") + ")"), ScheduleExpressionTimezone: aws.String("UTC"),
 		FlexibleTimeWindow:    &types.FlexibleTimeWindow{Mode: types.FlexibleTimeWindowModeOff},
 		ActionAfterCompletion: types.ActionAfterCompletionNone, // the lease outlives its wake-up
@@ -67,11 +69,10 @@ func (l *Leases) Write(ctx context.Context, lease controller.Lease) error {
 			RetryPolicy: &types.RetryPolicy{MaximumEventAgeInSeconds: aws.Int32(3600), MaximumRetryAttempts: aws.Int32(5)},
 		},
 	}
-	switch lease.Kind {
-	case controller.LeaseShift:
-		// The run that is woken may be cut off as well: the schedule calls until the lease has another owner or is over.
+	switch {
+	case lease.Repeats():
 		update.ScheduleExpression, update.StartDate = aws.String(wakeUps), aws.Time(due)
-	case controller.LeaseEnded:
+	case lease.Kind == controller.LeaseEnded:
 		update.State = types.ScheduleStateDisabled
 	}
 	_, err := l.Scheduler.UpdateSchedule(ctx, &update)

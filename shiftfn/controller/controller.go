@@ -61,12 +61,16 @@ type Controller struct {
 	// Declared are the task definitions that hold the shape of the next release, and Services the ECS services' names.
 	Declared, Services map[rollout.Colour]string
 
-	World    World
-	Leases   Leases
-	Pipeline Pipeline
-	Herald   Herald
-	Clock    Clock
-	Log      *slog.Logger
+	// Nights are when the environment sleeps, nil where it never does.
+	Nights *rollout.Nights
+
+	World World
+	// Leases keeps the rollouts' lease, Rests that of the calls that put the environment to sleep or wake it.
+	Leases, Rests Leases
+	Pipeline      Pipeline
+	Herald        Herald
+	Clock         Clock
+	Log           *slog.Logger
 }
 
 // Run names one invocation of the function.
@@ -106,8 +110,11 @@ func (c *Controller) Shift(ctx context.Context, run Run, job string, order Order
 	return c.tick(ctx, h, state)
 }
 
-// Wake answers the environment's schedule.
+// Wake answers a lease's schedule.
 func (c *Controller) Wake(ctx context.Context, run Run, lease Lease) error {
+	if lease.rests() {
+		return c.restAgain(ctx, run, lease)
+	}
 	kept, err := c.Leases.Read(ctx)
 	switch {
 	case errors.Is(err, ErrNoLease):
@@ -151,6 +158,8 @@ func (c *Controller) Guard(ctx context.Context, run Run, alarm string) error {
 		ignored = "no old version is kept warm, so there is nothing to go back to"
 	case seen.Weights.Of(kept.Live) != 100:
 		ignored = "the traffic has been moved since the promotion"
+	case seen.Of(kept.Live.Other()).Service != nil && seen.Of(kept.Live.Other()).Service.Desired == 0:
+		ignored = "the old version was put to sleep and is not warm any more"
 	}
 	if ignored != "" {
 		c.Log.Warn("alarm", "alarm", alarm, "ignored", ignored)

@@ -2,6 +2,7 @@ package controller
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -138,12 +139,11 @@ func (c *Controller) end(ctx context.Context, run Run, kept Lease, told string) 
 const preparing = 15 * time.Minute
 
 // Prepare makes the idle side ready for the image that the pipeline deploys next, and tells the pipeline which side that is.
-// The token is the moment when it began, empty at the beginning.
+// The token is what Prepare itself wrote, empty at the beginning. An environment that sleeps is woken first.
 func (c *Controller) Prepare(ctx context.Context, run Run, job, token string) error {
-	began := c.Clock.Now()
+	p := &preparation{Began: c.Clock.Now()}
 	if token != "" {
-		var err error
-		if began, err = time.Parse(time.RFC3339, token); err != nil {
+		if err := json.Unmarshal([]byte(token), p); err != nil {
 			return c.Refuse(ctx, run, job, "the continuation token cannot be read: "+err.Error())
 		}
 	}
@@ -161,19 +161,23 @@ func (c *Controller) Prepare(ctx context.Context, run Run, job, token string) er
 			return nil
 		default:
 			var done bool
-			if done, waiting, err = c.ready(ctx, run, job, &claimed); done {
+			if done, waiting, err = c.ready(ctx, run, job, p, &claimed); done {
 				return err
 			}
 		}
 		now := c.Clock.Now()
-		if now.Sub(began) >= preparing {
+		if now.Sub(p.Began) >= preparing {
 			return c.Refuse(ctx, run, job, fmt.Sprintf("the idle side was not ready within %d minutes: %s. No traffic was moved", int(preparing.Minutes()), waiting))
 		}
 		if now.Add(rollout.Tick + margin).After(run.End) {
 			if !claimed && token == "" {
 				return c.Refuse(ctx, run, job, "nothing was begun: "+waiting)
 			}
-			return answered(c.Pipeline.Continue(ctx, job, began.UTC().Format(time.RFC3339), "preparing: "+waiting))
+			token, err := json.Marshal(p)
+			if err != nil {
+				return err
+			}
+			return answered(c.Pipeline.Continue(ctx, job, string(token), "preparing: "+waiting))
 		}
 		if err := c.Clock.Sleep(ctx, rollout.Tick); err != nil {
 			return fmt.Errorf("the run was stopped: %w", err)
@@ -181,8 +185,17 @@ func (c *Controller) Prepare(ctx context.Context, run Run, job, token string) er
 	}
 }
 
+// preparation is what one run of Prepare leaves for the next.
+type preparation struct {
+	Began time.Time `json:"began"`
+	// Woken is true when the live side was found asleep.
+	Woken bool `json:"woken,omitempty"`
+}
+
 // ready is one tick of Prepare. It is done when the job has its answer, or another run has begun the job.
-func (c *Controller) ready(ctx context.Context, run Run, job string, claimed *bool) (done bool, waiting string, err error) {
+func (c *Controller) ready(
+	ctx context.Context, run Run, job string, so *preparation, claimed *bool,
+) (done bool, waiting string, err error) {
 	seen := c.World.Observe(ctx, rollout.Look{}, Order{})
 	if seen.Weights == nil {
 		c.Log.Warn("the listener could not be read", "trouble", seen.Trouble)
@@ -196,6 +209,11 @@ func (c *Controller) ready(ctx context.Context, run Run, job string, claimed *bo
 		*claimed, waiting = c.claim(ctx, run, job)
 		return false, waiting, nil
 	}
+	so.Woken = so.Woken || p.Asleep
+	// The release may be the cure of a version that never wakes, so its health is not waited for as long as it takes.
+	if so.Woken && p.Waiting == "" && c.Clock.Now().Sub(so.Began) < min(c.Plan.Start, preparing/2) {
+		p.Waiting = p.Waking
+	}
 	if p.Waiting != "" {
 		c.apply(ctx, p.Want.Changes(&seen))
 		c.Log.Info("preparing", "environment", c.Environment, "idle", p.Idle, "waiting", p.Waiting)
@@ -207,6 +225,9 @@ func (c *Controller) ready(ctx context.Context, run Run, job string, claimed *bo
 		"LiveColour":      string(p.Live),
 	}
 	summary := fmt.Sprintf("%s is live; %s is ready for the new version", p.Live, p.Idle)
+	if so.Woken {
+		summary += "; the environment slept and was woken"
+	}
 	return true, "", c.again(ctx, run, func() error { return answered(c.Pipeline.Succeed(ctx, job, summary, outputs)) })
 }
 

@@ -26,7 +26,7 @@ var (
 
 // Every history is one random release in a random world: plans, behaviours of both versions, failing and throttled calls,
 // runs that are cut off between any two calls, invocations that come late or twice, a person who moves the weights, a second
-// release, alarms. What must hold in each of them is written down in the functions below.
+// release, alarms, nights that fall and end at any moment. What must hold in each of them is written down in the functions below.
 func TestEveryHistoryEndsWellUnderFaultsAndCrashes(t *testing.T) {
 	s := *seed
 	if s == 0 {
@@ -89,18 +89,20 @@ type history struct {
 	// timeless is true when nothing in it depends on when it happens, so that a run that is cut off must end like one that is not.
 	timeless bool
 	person   bool
-	broken   []string
-	ends     []controller.Event
-	ended    time.Time
-	seed     uint64
-	number   uint64
+	// nights is true when the environment is put to sleep or woken in the middle of it.
+	nights bool
+	broken []string
+	ends   []controller.Event
+	ended  time.Time
+	seed   uint64
+	number uint64
 }
 
 func newHistory(seed, number uint64, log *slog.Logger) *history {
 	h := &history{random: rand.New(rand.NewPCG(seed, number)), seed: seed, number: number}
 	h.world = newWorld(h.random, h.somePlan())
 	h.world.log = log
-	h.world.moved, h.world.heard, h.world.succeeded = h.movedTraffic, h.heard, h.succeeded
+	h.world.moved, h.world.heard, h.world.succeeded, h.world.changed = h.movedTraffic, h.heard, h.succeeded, h.restChanged
 	return h
 }
 
@@ -222,9 +224,10 @@ func (h *history) tell() error {
 	h.disturb()
 	w.run(start.Add(100 * time.Hour))
 	h.mustHaveEnded()
-	if h.timeless && !h.person && w.faults.crash > 0 && len(h.broken) == 0 {
-		h.mustEndAsWithoutCrashes()
+	if h.timeless && !h.person && (w.faults.crash > 0 || h.nights) && len(h.broken) == 0 {
+		h.mustEndAsUndisturbed()
 	}
+	h.mustSleepAndWake()
 	h.mustStartAnew()
 	if len(h.broken) > 0 {
 		return fmt.Errorf("history %d of seed %d: %s", h.number, h.seed, strings.Join(h.broken, "; "))
@@ -270,6 +273,29 @@ func (h *history) disturb() {
 			w.at(sometime(), func() { w.misled = true })
 		}
 		w.at(sometime(), func() { w.misled = false })
+	}
+	if h.one(3) {
+		h.nights = true
+		w.side(rollout.Blue).behaviour.start = time.Duration(h.random.IntN(40)) * time.Second
+		for range 1 + h.random.IntN(4) {
+			kind := controller.LeaseSleep
+			if h.one(3) {
+				kind = controller.LeaseWake
+			}
+			// Many fall into the first moments, in which a release begins.
+			at := start.Add(w.within([]time.Duration{30 * time.Second, 40 * time.Minute}[h.random.IntN(2)]))
+			w.at(at, func() { w.call(kind, h.one(3)) })
+			if w.chance(w.faults.double) {
+				w.at(at.Add(w.within(time.Minute)), func() { w.call(kind, h.one(3)) })
+			}
+		}
+	}
+}
+
+// restChanged holds that a call to sleep or to wake leaves the traffic alone.
+func (h *history) restChanged(c rollout.Change) {
+	if c.Kind != rollout.ChangeScaling && c.Kind != rollout.ChangeTasks {
+		h.broke("a night changed %s", c)
 	}
 }
 
@@ -356,8 +382,8 @@ func (h *history) mustHaveEnded() {
 	}
 }
 
-// mustEndAsWithoutCrashes tells the same history again with runs that are never cut off.
-func (h *history) mustEndAsWithoutCrashes() {
+// mustEndAsUndisturbed tells the same history again with runs that are never cut off, and without nights.
+func (h *history) mustEndAsUndisturbed() {
 	twin := newHistory(h.seed, h.number, slog.New(slog.DiscardHandler))
 	w := twin.world
 	w.side(rollout.Blue).desired = 0
@@ -376,8 +402,11 @@ func (h *history) mustEndAsWithoutCrashes() {
 		}
 	}
 	if len(twin.ends) != 1 || twin.ends[0].Outcome != last.Outcome || twin.world.weights != h.world.weights {
-		h.broke("with crashes it ended %s at %s, without them %s at %s", last.Outcome, h.world.weights, twin.outcome(), twin.world.weights)
+		h.broke("with crashes or nights it ended %s at %s, without them %s at %s", last.Outcome, h.world.weights, twin.outcome(), twin.world.weights)
 		return
+	}
+	if h.nights {
+		return // it may have ended the day asleep
 	}
 	for _, c := range []rollout.Colour{rollout.Blue, rollout.Green} {
 		a, b := *h.world.side(c), *twin.world.side(c)
@@ -398,6 +427,43 @@ func (h *history) initialBlue() *side {
 	return &side{desired: max(plan.Minimum, 1+random.IntN(5)), min: plan.Minimum, max: 10, taskDefinition: "arn:task-definition/shop-blue:1", scaled: start.Add(-time.Hour)}
 }
 
+// mustSleepAndWake holds that whatever has happened, a night and a morning leave the traffic where it was, with the tasks that
+// it needs.
+func (h *history) mustSleepAndWake() {
+	w := h.world
+	w.quiet, w.alarm = true, rollout.AlarmOK
+	w.todo = nil
+	before := w.weights
+	if w.lease != nil && w.lease.Kind == controller.LeaseShift {
+		return // it never ended, which is told elsewhere
+	}
+	live, whole := before.Live()
+	w.call(controller.LeaseSleep, false)
+	w.run(w.now.Add(time.Hour))
+	for _, c := range []rollout.Colour{rollout.Blue, rollout.Green} {
+		if s := w.side(c); whole && (s.desired != 0 || s.min != 0 || s.suspended) {
+			h.broke("put to sleep, but %s is %+v", c, s)
+		}
+	}
+	w.call(controller.LeaseSleep, false)
+	w.run(w.now.Add(10 * time.Hour))
+	if h.one(2) {
+		return // the next release finds it asleep
+	}
+	w.call(controller.LeaseWake, false)
+	w.run(w.now.Add(time.Hour))
+	for _, c := range []rollout.Colour{rollout.Blue, rollout.Green} {
+		if s := w.side(c); before.Of(c) > 0 && (s.desired < w.plan.Minimum || s.min != w.plan.Minimum || s.suspended) {
+			h.broke("woken, but %s is %+v", c, s)
+		} else if whole && c != live && s.desired != 0 {
+			h.broke("woken, and %s, which has no traffic, is %+v", c, s)
+		}
+	}
+	if w.weights != before {
+		h.broke("a night moved the traffic from %s to %s", before, w.weights)
+	}
+}
+
 // mustStartAnew holds that whatever has happened, the next release can be made, and repairs what was left.
 func (h *history) mustStartAnew() {
 	w := h.world
@@ -410,7 +476,9 @@ func (h *history) mustStartAnew() {
 	}
 	s := w.side(live)
 	s.behaviour = behaviour{}
-	s.scale(max(s.desired, 2), w.now)
+	if asleep := whole && s.desired == 0; !asleep {
+		s.scale(max(s.desired, 2), w.now)
+	}
 	w.now = w.now.Add(time.Hour)
 	prepare := w.start("prepare-9", true, controller.Order{})
 	w.run(w.now.Add(time.Hour))
@@ -419,6 +487,9 @@ func (h *history) mustStartAnew() {
 		return
 	}
 	idle := w.side(live.Other())
+	if s.desired < w.plan.Minimum {
+		h.broke("prepared, but only %d tasks of the live side run", s.desired)
+	}
 	if idle.desired != 0 || idle.min != 0 || idle.taskDefinition != w.declared[live.Other()] || w.preview != live.Other() || s.suspended || s.min != w.plan.Minimum {
 		h.broke("prepared, but idle is %+v, live %+v and the preview at %s", idle, s, w.preview)
 	}

@@ -38,7 +38,7 @@ type Lease struct {
 	Diagnosis *Diagnosis `json:"diagnosis,omitempty"`
 
 	// Live, Since and TaskDefinition belong to a standby: the promoted colour, the time of its promotion, and the revision of
-	// the old version that the other colour keeps warm.
+	// the old version that the other colour keeps warm. Of a sleep or a waking, Since is when it was asked for.
 	Live           rollout.Colour `json:"live,omitempty"`
 	Since          time.Time      `json:"since,omitzero"`
 	TaskDefinition string         `json:"taskDefinition,omitempty"`
@@ -47,12 +47,22 @@ type Lease struct {
 // LeaseKind tells what a lease is for.
 type LeaseKind string
 
-// A lease of a running shift, of a warm standby, or of nothing any more.
+// A lease of a running shift, of a warm standby, or of nothing any more; and, kept beside them, of a call that puts the
+// environment to sleep or wakes it.
 const (
 	LeaseShift   LeaseKind = "shift"
 	LeaseStandby LeaseKind = "standby"
 	LeaseEnded   LeaseKind = "ended"
+	LeaseSleep   LeaseKind = "sleep"
+	LeaseWake    LeaseKind = "wake"
 )
+
+// Repeats tells whether the lease's schedule calls every five minutes from Due on, until the lease has changed, and not just
+// once: the run that is called may be cut off as well.
+func (l Lease) Repeats() bool { return l.Kind == LeaseShift || l.rests() }
+
+// rests tells whether the lease is of a call that puts the environment to sleep or wakes it.
+func (l Lease) rests() bool { return l.Kind == LeaseSleep || l.Kind == LeaseWake }
 
 // Order is what a release is about.
 type Order struct {
@@ -80,7 +90,7 @@ func ParseLease(text []byte) (Lease, error) {
 		return Lease{}, errors.New("the lease goes on after its end")
 	case l.Version != leaseVersion:
 		return Lease{}, fmt.Errorf("the lease is of version %d; this function writes and reads version %d", l.Version, leaseVersion)
-	case l.Kind != LeaseShift && l.Kind != LeaseStandby && l.Kind != LeaseEnded:
+	case !slices.Contains([]LeaseKind{LeaseShift, LeaseStandby, LeaseEnded, LeaseSleep, LeaseWake}, l.Kind):
 		return Lease{}, fmt.Errorf("the lease is of the unknown kind %q", l.Kind)
 	case l.Kind == LeaseStandby && l.Live != rollout.Blue && l.Live != rollout.Green:
 		return Lease{}, fmt.Errorf("the standby's live colour %q is neither blue nor green", l.Live)

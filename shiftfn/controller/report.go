@@ -51,6 +51,8 @@ const (
 	EventEnded   EventKind = "Shift Ended"
 	EventRetired EventKind = "Standby Retired"
 	EventAlarm   EventKind = "Alarm Outside Standby"
+	EventAsleep  EventKind = "Environment Asleep"
+	EventAwake   EventKind = "Environment Awake"
 )
 
 // Event is one thing that happened, for whoever subscribes. It holds no secret.

@@ -26,6 +26,7 @@ type world struct {
 	sides    [2]side
 	declared map[rollout.Colour]string
 	lease    *controller.Lease
+	rest     *controller.Lease // of the calls to sleep and to wake
 	jobs     map[string]*job
 	events   []controller.Event
 	alarm    rollout.AlarmState
@@ -36,6 +37,7 @@ type world struct {
 	heard     func(controller.Event)
 	moved     func(by string, from, to rollout.Weights)
 	succeeded func(job string)
+	changed   func(rollout.Change) // by a call to sleep or to wake
 
 	// faults are how the calls fail; quiet switches all of them off.
 	faults faults
@@ -112,6 +114,7 @@ func newWorld(random *rand.Rand, plan rollout.Plan) *world {
 		heard:    func(controller.Event) {},
 	}
 	w.succeeded = func(string) {}
+	w.changed = func(rollout.Change) {}
 	*w.side(rollout.Blue) = side{desired: 2, min: plan.Minimum, max: 10, taskDefinition: "arn:task-definition/shop-blue:1"}
 	*w.side(rollout.Green) = side{desired: 0, min: 0, max: 10, taskDefinition: "arn:task-definition/shop-green:1"}
 	return w
@@ -172,9 +175,22 @@ const lambda = 600 * time.Second
 // invoke runs one invocation of the function beside all others: it is interrupted at every wait, and at every call where
 // interleaved is true. It may be cut off at a random call; at its time's end it is.
 func (w *world) invoke(do func(c *controller.Controller, run controller.Run) error, interleaved bool) {
+	w.begin(do, &invocation{world: w, interleaved: interleaved, crashAt: -1})
+}
+
+// call invokes the function to put the environment to sleep, or to wake it, as a person does.
+func (w *world) call(kind controller.LeaseKind, interleaved bool) {
+	w.begin(func(c *controller.Controller, run controller.Run) error {
+		if kind == controller.LeaseSleep {
+			return c.Sleep(context.Background(), run, time.Time{})
+		}
+		return c.Rouse(context.Background(), run, time.Time{})
+	}, &invocation{world: w, interleaved: interleaved, resting: true, crashAt: -1})
+}
+
+func (w *world) begin(do func(c *controller.Controller, run controller.Run) error, v *invocation) {
 	w.running++
 	end := w.now.Add(lambda)
-	v := &invocation{world: w, interleaved: interleaved, crashAt: -1}
 	if w.chance(w.faults.crash) {
 		v.crashAt = w.random.IntN(60)
 	}
@@ -209,8 +225,10 @@ type invocation struct {
 	world       *world
 	yield       func(time.Duration) bool
 	interleaved bool
-	calls       int
-	crashAt     int
+	// resting is true for a call that puts the environment to sleep or wakes it.
+	resting bool
+	calls   int
+	crashAt int
 }
 
 var (
@@ -222,7 +240,7 @@ func (v *invocation) controller() *controller.Controller {
 	return &controller.Controller{
 		Environment: "dev", Plan: v.world.plan, Declared: v.world.declared,
 		Services: map[rollout.Colour]string{rollout.Blue: "shop-blue", rollout.Green: "shop-green"},
-		World:    v, Leases: leases{v}, Pipeline: pipeline{v}, Herald: v, Clock: v, Log: v.world.log,
+		World:    v, Leases: leases{v, &v.world.lease}, Rests: leases{v, &v.world.rest}, Pipeline: pipeline{v}, Herald: v, Clock: v, Log: v.world.log,
 	}
 }
 
@@ -412,6 +430,9 @@ func (w *world) probe(n int, candidate rollout.Colour, version string) *rollout.
 // Apply changes the world as AWS would.
 func (v *invocation) Apply(_ context.Context, change rollout.Change) error {
 	w := v.world
+	if v.resting {
+		w.changed(change)
+	}
 	return v.write(string(change.Kind), func() error {
 		s := w.side(change.Colour)
 		switch change.Kind {
@@ -461,17 +482,20 @@ func (v *invocation) Publish(_ context.Context, e controller.Event) error {
 	})
 }
 
-// leases is the scheduler.
-type leases struct{ v *invocation }
+// leases is the scheduler: one schedule of it, with the lease that it keeps.
+type leases struct {
+	v    *invocation
+	kept **controller.Lease
+}
 
 func (l leases) Read(context.Context) (controller.Lease, error) {
 	if err := l.v.call("lease"); err != nil {
 		return controller.Lease{}, err
 	}
-	if l.v.world.lease == nil {
+	if *l.kept == nil {
 		return controller.Lease{}, controller.ErrNoLease
 	}
-	return *l.v.world.lease, nil
+	return **l.kept, nil
 }
 
 func (l leases) Write(_ context.Context, lease controller.Lease) error {
@@ -484,7 +508,7 @@ func (l leases) Write(_ context.Context, lease controller.Lease) error {
 				panic(err)
 			}
 		}
-		w.lease = &kept
+		*l.kept = &kept
 		if kept.Kind == controller.LeaseEnded {
 			return nil
 		}
@@ -495,10 +519,10 @@ func (l leases) Write(_ context.Context, lease controller.Lease) error {
 		var fire func()
 		fire = func() {
 			// A schedule that was set to another time since does not fire for the old one.
-			if w.lease != &kept {
+			if *l.kept != &kept {
 				return
 			}
-			if kept.Kind == controller.LeaseShift {
+			if kept.Repeats() {
 				w.at(w.now.Add(5*time.Minute), fire)
 			}
 			w.wake(kept)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/penguinshop/delivery/shiftfn/controller"
 	"github.com/penguinshop/delivery/shiftfn/rollout"
+	"github.com/penguinshop/delivery/shiftfn/settings"
 )
 
 // The commands that a job's user parameters may name.
@@ -17,10 +18,11 @@ const (
 	commandShift   = "shift"
 )
 
-// event is what the function is invoked with: exactly one of the three.
+// event is what the function is invoked with: exactly one of the four.
 type event struct {
 	job   *job
 	lease *controller.Lease
+	call  *settings.Call
 	alarm string
 }
 
@@ -50,6 +52,8 @@ func parseEvent(text []byte) (event, error) {
 		// A lease has these two, and neither a job nor an alarm does.
 		Version json.RawMessage `json:"version"`
 		Kind    string          `json:"kind"`
+		// A call to sleep or wake has this one at its top.
+		Command string `json:"command"`
 		// An alarm comes from EventBridge (detail) or from CloudWatch itself (alarmData).
 		Source string `json:"source"`
 		Detail struct {
@@ -78,8 +82,11 @@ func parseEvent(text []byte) (event, error) {
 	case envelope.Kind != "":
 		lease, err := controller.ParseLease(text)
 		return event{lease: &lease}, err
+	case envelope.Command != "":
+		call, err := settings.ParseCall(text)
+		return event{call: &call}, err
 	}
-	return event{}, errors.New("the event is neither a CodePipeline job, a wake-up by the schedule nor an alarm")
+	return event{}, errors.New("the event is neither a CodePipeline job, a wake-up by a lease's schedule, a call to sleep or wake, nor an alarm")
 }
 
 // parameters are a job's user parameters.

@@ -1,5 +1,5 @@
-// Package handler is the function's front: it tells the events apart (a pipeline's job, the schedule's wake-up, an alarm) and
-// runs what each asks for.
+// Package handler is the function's front: it tells the events apart (a pipeline's job, a lease's schedule, a call to sleep or
+// wake, an alarm) and runs what each asks for.
 package handler
 
 import (
@@ -36,13 +36,19 @@ func New(s settings.Settings, c adapter.Clients, clock Clock, log *slog.Logger) 
 		return nil, fmt.Errorf("the rollout policy: %v", problems)
 	}
 	plan.Minimum = max(1, s.MinimumTasks)
+	nights, problems := s.Nights()
+	if len(problems) > 0 {
+		return nil, fmt.Errorf("the hours of sleep: %v", problems)
+	}
 	return &Handler{log: log, controller: controller.Controller{
 		Environment: s.Environment,
 		Plan:        plan,
 		Declared:    map[rollout.Colour]string{rollout.Blue: s.Blue.TaskDefinition, rollout.Green: s.Green.TaskDefinition},
 		Services:    map[rollout.Colour]string{rollout.Blue: s.Blue.Service, rollout.Green: s.Green.Service},
 		World:       &adapter.World{Settings: s, Clients: c, Plan: plan, Now: clock.Now, Log: log},
-		Leases:      &adapter.Leases{Settings: s, Scheduler: c.Scheduler, Now: clock.Now, Log: log},
+		Nights:      nights,
+		Leases:      &adapter.Leases{Settings: s, Scheduler: c.Scheduler, Schedule: settings.Schedule, Now: clock.Now, Log: log},
+		Rests:       &adapter.Leases{Settings: s, Scheduler: c.Scheduler, Schedule: settings.RestSchedule, Now: clock.Now, Log: log},
 		Pipeline:    adapter.Jobs{CodePipeline: c.CodePipeline},
 		Herald:      adapter.Herald{EventBridge: c.EventBridge},
 		Clock:       clock,
@@ -81,6 +87,10 @@ func (h *Handler) InvokeUntil(ctx context.Context, text json.RawMessage, end tim
 		return err
 	case e.lease != nil:
 		return h.controller.Wake(ctx, run, *e.lease)
+	case e.call != nil && e.call.Command == settings.CommandSleep:
+		return h.controller.Sleep(ctx, run, e.call.Scheduled)
+	case e.call != nil:
+		return h.controller.Rouse(ctx, run, e.call.Scheduled)
 	case e.alarm != "":
 		return h.controller.Guard(ctx, run, e.alarm)
 	case e.job.refusal != "":

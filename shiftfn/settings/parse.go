@@ -42,6 +42,8 @@ func Parse(text string) (Settings, error) {
 		problems = append(problems, fmt.Errorf("%s: minimumTasks is %d; the live side has at least 1", Variable, s.MinimumTasks))
 	}
 	_, policy := s.Policy.Plan()
+	_, wrong := s.Nights()
+	policy = append(policy, wrong...)
 	for _, p := range policy {
 		problems = append(problems, fmt.Errorf("%s: %s", Variable, p))
 	}

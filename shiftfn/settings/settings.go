@@ -8,8 +8,12 @@ import "github.com/penguinshop/delivery/shiftfn/rollout"
 // variables of a function together).
 const Variable = "SHIFTFN_SETTINGS"
 
-// Schedule is the name of the environment's one schedule within its own group. Its target's input is the lease.
-const Schedule = "rollout"
+// The names of the schedules that the function makes within its environment's own group: of the rollouts, and of the calls that
+// put the environment to sleep or wake it. The input of a schedule's target is the lease.
+const (
+	Schedule     = "rollout"
+	RestSchedule = "rest"
+)
 
 // Side is what exists once for each colour.
 type Side struct {
@@ -45,4 +49,15 @@ type Settings struct {
 	Blue         Side           `json:"blue"`
 	Green        Side           `json:"green"`
 	Policy       rollout.Policy `json:"policy"`
+	// Sleep is when the environment sleeps, nil where it never does. The schedules that do it are declared beside the function.
+	Sleep *rollout.Hours `json:"sleep,omitempty"`
+}
+
+// Nights are the hours of sleep, checked; nil where the environment never sleeps.
+func (s Settings) Nights() (*rollout.Nights, []rollout.Problem) {
+	if s.Sleep == nil {
+		return nil, nil
+	}
+	n, problems := s.Sleep.Nights()
+	return &n, problems
 }

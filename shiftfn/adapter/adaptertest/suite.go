@@ -81,7 +81,7 @@ func Run(t *testing.T, apart Apart, raise func(t *testing.T, watch Watch) *World
 			}
 			log := slog.New(slog.DiscardHandler)
 			test(&suite{w, apart, &adapter.World{Settings: w.Settings, Clients: w.Clients, Plan: plan, Now: w.Now, Log: log},
-				&adapter.Leases{Settings: w.Settings, Scheduler: w.Clients.Scheduler, Now: w.Now, Log: log}}, t)
+				&adapter.Leases{Settings: w.Settings, Scheduler: w.Clients.Scheduler, Schedule: settings.Schedule, Now: w.Now, Log: log}}, t)
 		})
 	}
 	each("sees the environment as it is declared", (*suite).declared)
@@ -283,6 +283,8 @@ func (s *suite) lease(t *testing.T) {
 		{Kind: controller.LeaseStandby, Due: due, Live: rollout.Green, Since: due.Add(-time.Minute), TaskDefinition: s.Settings.Blue.TaskDefinition},
 		{Kind: controller.LeaseEnded, Due: due.Add(-24 * time.Hour)},
 		{Kind: controller.LeaseShift, Due: due, Job: "job-2", Token: token},
+		{Kind: controller.LeaseSleep, Due: due, Owner: "run", Since: due.Add(-time.Minute)},
+		{Kind: controller.LeaseWake, Due: due, Owner: "run", Since: due.Add(-time.Minute)},
 	} {
 		require.NoError(t, s.leases.Write(ctx, lease), lease.Kind)
 		kept, err := s.leases.Read(ctx)
