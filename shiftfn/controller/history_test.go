@@ -214,6 +214,9 @@ func (h *history) tell() error {
 	h.timeless = true
 	w.side(rollout.Blue).desired = max(w.plan.Minimum, 1+h.random.IntN(5))
 	w.side(rollout.Blue).scaled = start.Add(-time.Hour)
+	if w.unmanaged = h.seed%8 == h.number%8; w.unmanaged {
+		w.side(rollout.Blue).min = 0
+	}
 	if h.one(8) {
 		w.side(rollout.Blue).behaviour.sick, h.timeless = start.Add(time.Duration(h.random.IntN(1500))*time.Second), false
 	}
@@ -276,7 +279,7 @@ func (h *history) disturb() {
 	}
 	if h.one(3) {
 		h.nights = true
-		w.side(rollout.Blue).behaviour.start = time.Duration(h.random.IntN(40)) * time.Second
+		w.side(rollout.Blue).behaviour.start = time.Duration(h.random.IntN(200)) * time.Second
 		for range 1 + h.random.IntN(4) {
 			kind := controller.LeaseSleep
 			if h.one(3) {
@@ -386,6 +389,7 @@ func (h *history) mustHaveEnded() {
 func (h *history) mustEndAsUndisturbed() {
 	twin := newHistory(h.seed, h.number, slog.New(slog.DiscardHandler))
 	w := twin.world
+	w.unmanaged = h.world.unmanaged
 	w.side(rollout.Blue).desired = 0
 	*w.side(rollout.Blue) = *h.initialBlue()
 	w.deploy(rollout.Green, digest, h.world.side(rollout.Green).behaviour)
@@ -424,7 +428,7 @@ func (h *history) initialBlue() *side {
 	random := rand.New(rand.NewPCG(h.seed, h.number))
 	again := &history{random: random}
 	plan := again.somePlan()
-	return &side{desired: max(plan.Minimum, 1+random.IntN(5)), min: plan.Minimum, max: 10, taskDefinition: "arn:task-definition/shop-blue:1", scaled: start.Add(-time.Hour)}
+	return &side{desired: max(plan.Minimum, 1+random.IntN(5)), min: h.world.minimum(), max: 10, taskDefinition: "arn:task-definition/shop-blue:1", scaled: start.Add(-time.Hour)}
 }
 
 // mustSleepAndWake holds that whatever has happened, a night and a morning leave the traffic where it was, with the tasks that
@@ -453,7 +457,7 @@ func (h *history) mustSleepAndWake() {
 	w.call(controller.LeaseWake, false)
 	w.run(w.now.Add(time.Hour))
 	for _, c := range []rollout.Colour{rollout.Blue, rollout.Green} {
-		if s := w.side(c); before.Of(c) > 0 && (s.desired < w.plan.Minimum || s.min != w.plan.Minimum || s.suspended) {
+		if s := w.side(c); before.Of(c) > 0 && (s.desired < w.plan.Minimum || s.min != w.minimum() || s.suspended) {
 			h.broke("woken, but %s is %+v", c, s)
 		} else if whole && c != live && s.desired != 0 {
 			h.broke("woken, and %s, which has no traffic, is %+v", c, s)
@@ -490,7 +494,7 @@ func (h *history) mustStartAnew() {
 	if s.desired < w.plan.Minimum {
 		h.broke("prepared, but only %d tasks of the live side run", s.desired)
 	}
-	if idle.desired != 0 || idle.min != 0 || idle.taskDefinition != w.declared[live.Other()] || w.preview != live.Other() || s.suspended || s.min != w.plan.Minimum {
+	if idle.desired != 0 || idle.min != 0 || idle.taskDefinition != w.declared[live.Other()] || w.preview != live.Other() || s.suspended || s.min != w.minimum() {
 		h.broke("prepared, but idle is %+v, live %+v and the preview at %s", idle, s, w.preview)
 	}
 	w.deploy(live.Other(), "sha256:9", behaviour{start: 10 * time.Second})
@@ -502,7 +506,7 @@ func (h *history) mustStartAnew() {
 	}
 	w.run(w.now.Add(1000 * time.Hour))
 	old, now := w.side(live), w.side(live.Other())
-	if old.desired != 0 || old.min != 0 || old.suspended || now.min != w.plan.Minimum || now.suspended {
+	if old.desired != 0 || old.min != 0 || old.suspended || now.min != w.minimum() || now.suspended {
 		h.broke("after the next release the old side is %+v and the live one %+v", old, now)
 	}
 }

@@ -21,15 +21,16 @@ type world struct {
 	plan   rollout.Plan
 	log    *slog.Logger
 
-	weights  rollout.Weights
-	preview  rollout.Colour
-	sides    [2]side
-	declared map[rollout.Colour]string
-	lease    *controller.Lease
-	rest     *controller.Lease // of the calls to sleep and to wake
-	jobs     map[string]*job
-	events   []controller.Event
-	alarm    rollout.AlarmState
+	weights   rollout.Weights
+	preview   rollout.Colour
+	sides     [2]side
+	declared  map[rollout.Colour]string
+	unmanaged bool // no autoscaling is declared
+	lease     *controller.Lease
+	rest      *controller.Lease // of the calls to sleep and to wake
+	jobs      map[string]*job
+	events    []controller.Event
+	alarm     rollout.AlarmState
 	// misled is true while the preview header leads to the users' side, though the rule looks well. Proven are the versions whose
 	// probes have said who they are.
 	misled    bool
@@ -118,6 +119,14 @@ func newWorld(random *rand.Rand, plan rollout.Plan) *world {
 	*w.side(rollout.Blue) = side{desired: 2, min: plan.Minimum, max: 10, taskDefinition: "arn:task-definition/shop-blue:1"}
 	*w.side(rollout.Green) = side{desired: 0, min: 0, max: 10, taskDefinition: "arn:task-definition/shop-green:1"}
 	return w
+}
+
+// minimum is the autoscaling minimum of the side that is live.
+func (w *world) minimum() int {
+	if w.unmanaged {
+		return 0
+	}
+	return w.plan.Minimum
 }
 
 func (w *world) side(c rollout.Colour) *side {
@@ -345,7 +354,7 @@ func (v *invocation) Observe(_ context.Context, look rollout.Look, order control
 			}
 		}
 		if !w.out("scaling") {
-			seen.Scaling = &rollout.Scaling{Managed: true, Min: s.min, Max: s.max, Suspended: s.suspended}
+			seen.Scaling = &rollout.Scaling{Managed: !w.unmanaged, Min: s.min, Max: s.max, Suspended: s.suspended}
 		}
 		if !look.Since.IsZero() && !w.out("metrics") {
 			seen.Metrics = w.metrics(c, look.Since)
