@@ -34,6 +34,8 @@ type HealthAlarmsArgs struct {
 	Name string
 	// TopicArn is where the composite alarm tells people; nil tells nobody.
 	TopicArn pulumi.StringInput
+	// Sleeps is true for an environment that has no tasks at night: that no target is there is no fault then.
+	Sleeps bool
 }
 
 // alarm is one row of the table of alarms. A row of the load balancer is declared once, one of a side for each colour.
@@ -42,6 +44,8 @@ type alarm struct {
 	ofSide                    bool
 	statistic, percentile     string
 	threshold                 float64
+	// without is a metric that is taken off the first one, empty for none.
+	without string
 	// periods of 60 seconds are looked at, breaching of them must be bad.
 	periods, breaching int
 }
@@ -55,6 +59,12 @@ func alarms(args *HealthAlarmsArgs) []alarm {
 			description: "The %s side has unhealthy targets: look at its stopped tasks and its log"},
 		{role: "no-answer", metric: "HTTPCode_ELB_5XX_Count", statistic: "Sum", threshold: errors, periods: 3, breaching: 2,
 			description: "The load balancer itself answers with 5xx: no healthy target, or none that answers in time"},
+	}
+	if args.Sleeps {
+		// A group without a target is answered for with 503; what targets do wrong, it is 502 or 504.
+		balancer := &table[len(table)-1]
+		balancer.without, balancer.description = "HTTPCode_ELB_503_Count",
+			"The load balancer itself answers with 5xx: no target answers, or none in time"
 	}
 	if args.LatencyMs > 0 {
 		table = append(table, alarm{role: "latency", metric: "TargetResponseTime", ofSide: true, percentile: "p99",
@@ -138,19 +148,34 @@ func (c *HealthAlarms) health(ctx *pulumi.Context, name string, args *HealthAlar
 func (c *HealthAlarms) alarm(
 	ctx *pulumi.Context, name string, row alarm, description string, dimensions pulumi.StringMap,
 ) (*cloudwatch.MetricAlarm, error) {
+	const namespace, period = "AWS/ApplicationELB", 60
 	args := &cloudwatch.MetricAlarmArgs{
 		AlarmDescription:   pulumi.String(description),
-		Namespace:          pulumi.String("AWS/ApplicationELB"),
-		MetricName:         pulumi.String(row.metric),
-		Dimensions:         dimensions,
 		ComparisonOperator: pulumi.String("GreaterThanThreshold"),
 		Threshold:          pulumi.Float64(row.threshold),
-		Period:             pulumi.Int(60),
 		EvaluationPeriods:  pulumi.Int(row.periods),
 		DatapointsToAlarm:  pulumi.Int(row.breaching),
 		// A side without traffic has no data, and that is no fault.
 		TreatMissingData: pulumi.String("notBreaching"),
 	}
+	if row.without != "" {
+		one := func(id, metric string) *cloudwatch.MetricAlarmMetricQueryArgs {
+			return &cloudwatch.MetricAlarmMetricQueryArgs{Id: pulumi.String(id), Metric: &cloudwatch.MetricAlarmMetricQueryMetricArgs{
+				Namespace: pulumi.String(namespace), MetricName: pulumi.String(metric), Dimensions: dimensions,
+				Period: pulumi.Int(period), Stat: pulumi.String(row.statistic),
+			}}
+		}
+		args.MetricQueries = cloudwatch.MetricAlarmMetricQueryArray{
+			&cloudwatch.MetricAlarmMetricQueryArgs{
+				Id: pulumi.String("rest"), Expression: pulumi.String("all - FILL(less, 0)"), ReturnData: pulumi.Bool(true),
+				Label: pulumi.String(row.metric + " without " + row.without),
+			},
+			one("all", row.metric), one("less", row.without),
+		}
+		return cloudwatch.NewMetricAlarm(ctx, name, args, pulumi.Parent(c))
+	}
+	args.Namespace, args.MetricName = pulumi.String(namespace), pulumi.String(row.metric)
+	args.Dimensions, args.Period = dimensions, pulumi.Int(period)
 	if row.percentile != "" {
 		args.ExtendedStatistic = pulumi.String(row.percentile)
 	} else {

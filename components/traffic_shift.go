@@ -16,7 +16,8 @@ import (
 )
 
 // TrafficShift is the function that moves an environment's traffic from one version to the next, with what it needs: its
-// role, its log, the schedule group in which it puts the old version's retirement, and the rule that wakes it on an alarm.
+// role, its log, the schedule group in which it puts the old version's retirement, the rule that wakes it on an alarm, and the
+// schedules by which the environment sleeps at night.
 type TrafficShift struct {
 	pulumi.ResourceState
 
@@ -53,6 +54,8 @@ type TrafficShiftArgs struct {
 	LogRetentionDays int
 	// KeyArn is the key that the log rests under; nil means CloudWatch's own.
 	KeyArn pulumi.StringInput
+	// Sleep is when the environment is put to zero tasks, nil for never.
+	Sleep *rollout.Hours
 }
 
 // TrafficSide is one colour as the function sees it.
@@ -78,6 +81,11 @@ func (a *TrafficShiftArgs) validate() error {
 		return fmt.Errorf("TrafficShift: MinimumTasks is %d; the side that is live has at least 1", a.MinimumTasks)
 	case a.FunctionName == "" || len(a.FunctionName) > 64:
 		return fmt.Errorf("TrafficShift: FunctionName %q must have 1 to 64 characters", a.FunctionName)
+	}
+	if a.Sleep != nil {
+		if _, problems := a.Sleep.Nights(); len(problems) > 0 {
+			return fmt.Errorf("TrafficShift: %v", problems)
+		}
 	}
 	return nil
 }
@@ -124,6 +132,9 @@ func NewTrafficShift(ctx *pulumi.Context, name string, args *TrafficShiftArgs, o
 	}
 	c.FunctionName, c.FunctionArn, c.RoleArn = function.Name, function.Arn, own.Arn
 	if err := c.guard(ctx, name, args, function); err != nil {
+		return nil, err
+	}
+	if err := c.nights(ctx, name, args, group, caller, function); err != nil {
 		return nil, err
 	}
 	return c, ctx.RegisterResourceOutputs(c, pulumi.Map{
@@ -175,7 +186,7 @@ func told(args *TrafficShiftArgs, scheduleGroup, scheduleRole, functionArn pulum
 	return pulumi.All(inputs...).ApplyT(func(values []any) (string, error) {
 		s := settings.Settings{
 			Environment: args.Environment, Container: args.ContainerName, PreviewHeader: args.PreviewHeader, Policy: args.Policy,
-			MinimumTasks: args.MinimumTasks,
+			MinimumTasks: args.MinimumTasks, Sleep: args.Sleep,
 		}
 		for i, field := range []*string{
 			&s.Cluster, &s.URL, &s.LoadBalancer, &s.Listener, &s.PreviewRule, &s.PreviewParameter,
@@ -293,7 +304,9 @@ func functionPolicy(args *TrafficShiftArgs, logs, scheduleGroup, scheduleRole pu
 			Actions: []string{
 				"scheduler:GetSchedule", "scheduler:CreateSchedule", "scheduler:UpdateSchedule",
 			},
-			Resources: []pulumi.StringInput{scheduleArn(scheduleGroup, settings.Schedule)},
+			Resources: []pulumi.StringInput{
+				scheduleArn(scheduleGroup, settings.Schedule), scheduleArn(scheduleGroup, settings.RestSchedule),
+			},
 		},
 		{
 			Actions:    []string{"iam:PassRole"},

@@ -94,6 +94,7 @@ func checkEnvironment(c *Config, p *problems) {
 	checkEntrance(c, p)
 	checkHealth(c.LoadBalancer.HealthCheck, p)
 	checkService(c.Service, p)
+	checkSleep(c, p)
 	if c.Strategy == "rolling" {
 		return
 	}
@@ -172,6 +173,27 @@ func checkEntrance(c *Config, p *problems) {
 		if network, err := netip.ParsePrefix(cidr); err != nil || !network.Addr().Is4() || network.Masked() != network {
 			p.add(fmt.Sprintf("loadBalancer.ingressCidrs[%d]", i), fmt.Sprintf("is %q, which is not an IPv4 network", cidr), "203.0.113.0/24")
 		}
+	}
+}
+
+// sleepingProduction is the plan's rule for a production environment that has no tasks at night.
+const sleepingProduction = "sleeping-production"
+
+func checkSleep(c *Config, p *problems) {
+	if c.Sleep == nil || p.touched("sleep") {
+		return
+	}
+	_, wrong := c.Sleep.Nights()
+	for _, w := range wrong {
+		p.add(w.Path, w.What, w.Example)
+	}
+	if c.Strategy == "rolling" {
+		p.add("sleep", "is for environments of the strategy blueGreen: shiftfn is what puts them to sleep, and a rolling one has none",
+			"no sleep, or strategy: blueGreen")
+	}
+	if c.Production && !p.touched("accept") && !slices.ContainsFunc(c.Accept, func(a Acceptance) bool { return a.Rule == sleepingProduction }) {
+		p.add("sleep", "would take production away from its users every night, which is refused unless penguinshop:accept says why it is right here",
+			`no sleep, or accept: [{rule: sleeping-production, reason: "a shop for office hours alone"}]`)
 	}
 }
 

@@ -42,6 +42,10 @@ type Config struct {
 	Service Service `json:"service" role:"env" example:"{\"cpu\": 512, \"memoryMiB\": 1024, \"minimum\": 2}"`
 	// How a release's traffic is moved and judged (blueGreen only).
 	Rollout rollout.Policy `json:"rollout" role:"env" example:"{\"preset\": \"canary\", \"standbySeconds\": 3600}"`
+	// When the environment is put to zero tasks, colours and weights untouched: at night, and on days on which nobody needs it
+	// (blueGreen only). A delivery wakes it. Production is refused unless accept says why it is right there, in an entry with the
+	// rule sleeping-production.
+	Sleep *rollout.Hours `json:"sleep" role:"env" example:"{\"from\": \"20:00\", \"until\": \"07:00\", \"timezone\": \"Europe/Berlin\"}"`
 	// When the environment raises an alarm, which rolls back a release while its former version is still warm.
 	Alarms Alarms `json:"alarms" role:"env" example:"{\"errorsPerMinute\": 5}"`
 

@@ -58,7 +58,7 @@ func environment(ctx *pulumi.Context, c Config, archive Archive) error {
 	watch := &components.HealthAlarmsArgs{
 		LoadBalancerSuffix: alb.LoadBalancerSuffix, Blue: alb.Blue.Suffix,
 		ErrorsPerMinute: c.Alarms.ErrorsPerMinute, LatencyMs: c.Alarms.LatencyMs,
-		Name: ctx.Project() + "-" + ctx.Stack(), TopicArn: home.topic,
+		Name: ctx.Project() + "-" + ctx.Stack(), TopicArn: home.topic, Sleeps: c.Sleep != nil,
 	}
 	if blueGreen {
 		watch.Green = alb.Green.Suffix
@@ -249,6 +249,7 @@ func trafficShift(
 		Alarms:               alarms.Arns,
 		LogRetentionDays:     c.LogRetentionDays,
 		KeyArn:               key,
+		Sleep:                c.Sleep,
 	})
 }
 

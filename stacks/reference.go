@@ -30,7 +30,7 @@ type Row struct {
 }
 
 // configSources are the files that hold the config's types, below the repository's root. Their comments are the meanings.
-var configSources = []string{"stacks/config.go", "shiftfn/rollout/policy.go"}
+var configSources = []string{"stacks/config.go", "shiftfn/rollout/policy.go", "shiftfn/rollout/hours.go"}
 
 // Reference lists every key of the config in the order of the types. root is the repository, whose comments it reads.
 func Reference(root fs.FS) ([]Row, error) {

@@ -102,6 +102,14 @@ func TestEachWrongValueOfAnEnvironmentIsNamedWithARightOne(t *testing.T) {
 		{"rollout", `{"probes":{"paths":["readyz"]}}`, "rollout.probes.paths[0]", "is not a path"},
 		{"rollout", `{"limits":{"errorPercent":80}}`, "rollout.limits.errorPercent", "not within 0.01 to 50"},
 		{"rollout", `{"limits":{"errors":1}}`, "rollout.limits.errors", "is not a key of rollout.limits"},
+		{"sleep", `{"from":"20:00","until":"07:00"}`, "sleep.timezone", "is missing"},
+		{"sleep", `{"from":"8 pm","until":"07:00","timezone":"UTC"}`, "sleep.from", `"8 pm", which is not a time of day of 24 hours`},
+		{"sleep", `{"from":"20:00","until":"20:00","timezone":"UTC"}`, "sleep.until", "when it goes to sleep as well"},
+		{"sleep", `{"from":"20:00","until":"07:00","timezone":"Berlin"}`, "sleep.timezone", "not a name of the IANA time zone database"},
+		{"sleep", `{"from":"20:00","until":"07:00","timezone":"UTC","days":["Monday"]}`, "sleep.days[0]", "not one of SUN, MON, TUE"},
+		{"sleep", `{"from":"20:00","until":"07:00","timezone":"UTC","days":[]}`, "sleep.days", "it would never wake"},
+		{"sleep", `{"down":"20:00","from":"20:00","until":"07:00","timezone":"UTC"}`, "sleep.down", "is not a key of sleep"},
+		{"sleep", `true`, "sleep", "which is not an object"},
 		{"alarms", `{"errorsPerMinute":-1}`, "alarms.errorsPerMinute", "not within 0 to"},
 		{"environments", `[{"name":"dev"}]`, "environments", "belongs to stacks of role shared, and this one is of role env"},
 		{"approval", `{"timeoutMinutes":60}`, "approval", "belongs to stacks of role shared"},
@@ -174,6 +182,14 @@ func refuses(t *testing.T, config map[string]string, path, what string) {
 	if !strings.Contains(what, "belongs to") && !strings.Contains(what, "program itself") && !strings.Contains(what, "as well") {
 		assert.NotEmpty(t, problems[0].Example)
 	}
+}
+
+func TestSleepIsRefusedWhereItWouldHarm(t *testing.T) {
+	night := `{"from":"20:00","until":"07:00","timezone":"Europe/Berlin"}`
+	refuses(t, map[string]string{"sleep": night, "strategy": "rolling"}, "sleep", "environments of the strategy blueGreen")
+	refuses(t, map[string]string{"sleep": night, "production": "true"}, "sleep", "would take production away from its users every night")
+	declared(t, map[string]string{"sleep": night, "production": "true", "accept": `[{"rule":"plain-http","reason":"a test speaks no TLS"},
+		{"rule":"sleeping-production","reason":"a shop for office hours alone"}]`})
 }
 
 func TestAllProblemsAreToldAtOnceInOrder(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/penguinshop/delivery/contract"
 	"github.com/penguinshop/delivery/sandbox/graph"
+	"github.com/penguinshop/delivery/shiftfn/rollout"
 	"github.com/penguinshop/delivery/stacks"
 )
 
@@ -214,6 +215,51 @@ func TestOneAlarmStandsForAllAndTellsPeople(t *testing.T) {
 	pattern := parsed(t, wakes, "eventPattern").(map[string]any)
 	assert.Len(t, pattern["resources"], len(single), "each of them wakes the function")
 	assert.Equal(t, map[string]any{"state": map[string]any{"value": []any{"ALARM"}}}, pattern["detail"])
+}
+
+func TestASleepingEnvironmentHasTwoSchedulesThatCallItsFunctionAndNothingElse(t *testing.T) {
+	g := declared(t, map[string]string{"sleep": `{"from":"20:00","until":"07:00","timezone":"Europe/Berlin"}`})
+	function := one(t, g, "aws:lambda/function:Function", "shift-function")
+	caller := one(t, g, "aws:iam/role:Role", "shift-scheduler")
+	require.Len(t, g.OfType("aws:scheduler/schedule:Schedule"), 2)
+	for command, at := range map[string]string{"sleep": "cron(0 20 ? * * *)", "wake": "cron(0 7 ? * MON,TUE,WED,THU,FRI *)"} {
+		schedule := one(t, g, "aws:scheduler/schedule:Schedule", "shift-"+command)
+		assert.Equal(t, at, schedule.Inputs["scheduleExpression"])
+		assert.Equal(t, "Europe/Berlin", schedule.Inputs["scheduleExpressionTimezone"])
+		assert.Equal(t, one(t, g, "aws:scheduler/scheduleGroup:ScheduleGroup", "shift-schedules").Outputs["name"], schedule.Inputs["groupName"],
+			"the role may be taken on by the schedules of this group alone")
+		assert.NotContains(t, schedule.Inputs, "name", "a change makes it anew before the old one goes")
+		target := schedule.Inputs["target"].(map[string]any)
+		assert.Equal(t, function.Outputs["arn"], target["arn"])
+		assert.Equal(t, caller.Outputs["arn"], target["roleArn"])
+		assert.JSONEq(t, `{"command":"`+command+`","scheduled":"<aws.scheduler.scheduled-time>"}`, target["input"].(string))
+	}
+	assert.Equal(t, &rollout.Hours{From: "20:00", Until: "07:00", Timezone: "Europe/Berlin", Days: []string{"MON", "TUE", "WED", "THU", "FRI"}}, told(t, g).Sleep)
+
+	by := func(g *graph.Graph) []string { return lines(documents(t, g)["RolePolicy shift-function"]) }
+	assert.Equal(t, by(declared(t, nil)), by(g), "sleeping takes no further permission")
+	assert.Empty(t, declared(t, nil).OfType("aws:scheduler/schedule:Schedule"))
+}
+
+func TestHavingNoTargetIsNoAlarmWhereAnEnvironmentSleeps(t *testing.T) {
+	alarm := func(config map[string]string) map[string]any {
+		return one(t, declared(t, config), "aws:cloudwatch/metricAlarm:MetricAlarm", "alarms-no-answer").Inputs
+	}
+	awake := alarm(nil)
+	assert.Equal(t, "HTTPCode_ELB_5XX_Count", awake["metricName"])
+	asleep := alarm(map[string]string{"sleep": `{"from":"20:00","until":"07:00","timezone":"UTC"}`})
+	assert.NotContains(t, asleep, "metricName", "a metric and a calculation exclude each other")
+	assert.NotContains(t, asleep, "dimensions")
+	queries := asleep["metricQueries"].([]any)
+	require.Len(t, queries, 3)
+	assert.Equal(t, "all - FILL(less, 0)", queries[0].(map[string]any)["expression"])
+	for i, metric := range []string{"HTTPCode_ELB_5XX_Count", "HTTPCode_ELB_503_Count"} {
+		assert.Equal(t, map[string]any{"namespace": "AWS/ApplicationELB", "metricName": metric, "period": float64(60), "stat": "Sum",
+			"dimensions": awake["dimensions"]}, queries[i+1].(map[string]any)["metric"])
+	}
+	for _, same := range []string{"threshold", "evaluationPeriods", "datapointsToAlarm", "treatMissingData", "comparisonOperator"} {
+		assert.Equal(t, awake[same], asleep[same], same)
+	}
 }
 
 func TestADashboardShowsBothColoursInTheirColours(t *testing.T) {

@@ -99,8 +99,11 @@ func TestTheFunctionMayDoExactlyThis(t *testing.T) {
 		"logs:CreateLogStream logs log-group:dev-shift-log:log-stream:*",
 		"logs:FilterLogEvents logs log-group:dev-app-log:*",
 		"logs:PutLogEvents logs log-group:dev-shift-log:log-stream:*",
+		"scheduler:CreateSchedule scheduler schedule/dev-shift-schedules/rest",
 		"scheduler:CreateSchedule scheduler schedule/dev-shift-schedules/rollout",
+		"scheduler:GetSchedule scheduler schedule/dev-shift-schedules/rest",
 		"scheduler:GetSchedule scheduler schedule/dev-shift-schedules/rollout",
+		"scheduler:UpdateSchedule scheduler schedule/dev-shift-schedules/rest",
 		"scheduler:UpdateSchedule scheduler schedule/dev-shift-schedules/rollout",
 		"ssm:GetParameter ssm parameter/dev-web-preview",
 	}

@@ -163,6 +163,7 @@ func TestTheFunctionIsToldWhatItMoves(t *testing.T) {
 		URL: export("url"), PreviewHeader: "X-Penguinshop-Preview", PreviewParameter: export("previewParameterName"),
 		LogGroup: export("logGroupName"), Function: function.Outputs["arn"].(string),
 		MinimumTasks:  2,
+		Sleep:         &rollout.Hours{From: "22:00", Until: "06:00", Days: []string{"MON", "TUE", "WED", "THU", "FRI"}, Timezone: "Europe/Berlin"},
 		ScheduleGroup: one(t, g, "aws:scheduler/scheduleGroup:ScheduleGroup", "shift-schedules").Outputs["name"].(string),
 		ScheduleRole:  one(t, g, "aws:iam/role:Role", "shift-scheduler").Outputs["arn"].(string),
 		Blue:          side("blue"), Green: side("green"),

@@ -57,6 +57,7 @@ ends it at any moment and leaves nothing behind: no container, process, port or 
 	f.BoolVar(&o.once, "once", false, "deliver the current commit and end")
 	f.BoolVar(&o.approve, "approve", false, "give every approval that the pipeline asks for")
 	f.Float64Var(&o.Scale, "time-scale", 1, fmt.Sprintf("how many times faster than the clock bake times and intervals pass, 1 to %d", highestScale))
+	f.BoolVar(&o.Sleep, "sleep", false, "let environments sleep in the nights of the sandbox's clock, as their config has it")
 	f.StringVar(&o.summary, "summary", "", "write the outcome of each delivery that succeeds to this file, as JSON")
 	f.StringVar(&o.Engine, "engine", "", "docker, podman or process (default: the first that works)")
 	f.IntVar(&o.rate, "rate", 100, fmt.Sprintf("users' requests a second to each environment, 1 to %d", highestRate))

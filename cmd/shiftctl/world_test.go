@@ -48,10 +48,11 @@ func open(t *testing.T, policy string) *world {
 	w := &world{t: t, exports: map[string]map[string]any{}}
 	project, err := graph.Load(filepath.Join("..", ".."))
 	require.NoError(t, err)
-	own, strategy := []graph.Option{graph.WithConfig("dev", map[string]string{"penguinshop:rollout": policy})}, "blueGreen"
+	// No test may depend on whether it is night.
+	own, strategy := []graph.Option{graph.WithoutConfig("dev", "penguinshop:sleep"), graph.WithConfig("dev", map[string]string{"penguinshop:rollout": policy})}, "blueGreen"
 	if policy == "" {
 		strategy = "rolling"
-		own = []graph.Option{graph.WithoutConfig("dev", "penguinshop:rollout"), graph.WithConfig("dev", map[string]string{"penguinshop:strategy": strategy})}
+		own = []graph.Option{graph.WithoutConfig("dev", "penguinshop:sleep", "penguinshop:rollout"), graph.WithConfig("dev", map[string]string{"penguinshop:strategy": strategy})}
 	}
 	graphs, err := project.RunAll(t.Context(), stacks.Declare, append(own, graph.WithAccount(bare.Account),
 		graph.WithConfig("shared", map[string]string{"penguinshop:environments": `[{"name":"dev","approval":true,"strategy":"` + strategy + `"}]`}))...)

@@ -124,6 +124,7 @@ func service(e *estimate, r graph.Resource) {
 		awake := awake(e.graph, r)
 		if awake < 1 {
 			what += fmt.Sprintf(", awake %.0f %% of the week", awake*100)
+			e.notes["An environment that sleeps pays for its tasks, and their addresses, while it is awake; for all else at any time."] = true
 		}
 		e.add(r, count*one*awake*(1-spot*e.Assumed.SpotDiscount), "%s", what)
 		if input(r, "networkConfiguration.assignPublicIp") == true && count > 0 {

@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/assert"
 
 	"github.com/penguinshop/delivery/sandbox/plan"
+	"github.com/penguinshop/delivery/shiftfn/settings"
 )
 
 // priced are the lines of a plan's costs, what it is for to its price.
@@ -48,15 +49,31 @@ func TestTheSpotShareIsCheaperAndSaidSo(t *testing.T) {
 	assert.Contains(t, strings.Join(p.Assumptions, "\n"), "Fargate Spot is taken as 70 % cheaper")
 }
 
+// schedule calls a function by the clock.
+func schedule(command, at string) declared {
+	return declared{typ: "aws:scheduler/schedule:Schedule", name: command, inputs: object{
+		"scheduleExpression": at, "flexibleTimeWindow": object{"mode": "OFF"},
+		"target": object{"arn": "arn:aws:lambda:eu-central-1:123456789012:function:shift", "input": settings.ScheduledCall(command)},
+	}}
+}
+
 func TestASleepingServiceIsPaidForWhileItIsAwake(t *testing.T) {
-	sleep := func(name, schedule string, most int) declared {
-		return declared{typ: "aws:appautoscaling/scheduledAction:ScheduledAction", name: name, inputs: object{
-			"name": name, "resourceId": "service/shop/app-blue", "schedule": schedule, "scalableTargetAction": object{"maxCapacity": most},
-		}}
+	told := settings.Settings{
+		Environment: "dev", Cluster: "shop", Container: "app", LoadBalancer: "arn", Listener: "arn", PreviewRule: "arn", URL: "http://shop.example.com",
+		PreviewHeader: "X", PreviewParameter: "p", LogGroup: "l", Function: "arn", ScheduleGroup: "g", ScheduleRole: "arn", MinimumTasks: 2,
+		Blue:  settings.Side{Service: "app-blue", TargetGroup: "arn", TaskDefinition: "arn"},
+		Green: settings.Side{Service: "app-green", TargetGroup: "arn", TaskDefinition: "arn"},
 	}
-	p := planOf(t, nil, task("ARM64"), service(2, nil), sleep("down", "cron(0 20 ? * MON-FRI *)", 0), sleep("up", "cron(0 8 ? * MON-FRI *)", 4))
+	function := declared{typ: "aws:lambda/function:Function", name: "shift", inputs: object{
+		"name": "shift", "environment": object{"variables": object{settings.Variable: mustJSON(told)}}}}
+	p := planOf(t, nil, task("ARM64"), service(2, nil), function,
+		schedule("sleep", "cron(0 20 ? * * *)"), schedule("wake", "cron(0 8 ? * MON,TUE,WED,THU,FRI *)"))
 	// 12 hours on 5 days are 60 of 168 hours
 	assert.InDelta(t, 33.16*60/168, priced(p)["2 of 0.5 vCPU and 1 GB (arm64), awake 36 % of the week"], 0.01)
+
+	other := service(2, object{"name": "other"})
+	p = planOf(t, nil, task("ARM64"), other, function, schedule("sleep", "cron(0 20 ? * * *)"), schedule("wake", "cron(0 8 ? * MON-FRI *)"))
+	assert.InDelta(t, 33.16, priced(p)["2 of 0.5 vCPU and 1 GB (arm64)"], 0.01, "the function is another service's")
 }
 
 func TestWhatStandsIdleHasItsPrice(t *testing.T) {

@@ -118,6 +118,7 @@ func TestEveryRuleFindsWhatBreaksItAndLeavesWhatKeepsIt(t *testing.T) {
 		{"public-ingress", []declared{{typ: "aws:ec2/securityGroupRule:SecurityGroupRule", name: "in", inputs: object{"type": "ingress", "securityGroupId": "sg-app", "cidrBlocks": []any{"0.0.0.0/0"}, "fromPort": 80, "toPort": 80}}},
 			[]declared{{typ: "aws:ec2/securityGroupRule:SecurityGroupRule", name: "out", inputs: object{"type": "egress", "securityGroupId": "sg-app", "cidrBlocks": []any{"0.0.0.0/0"}, "fromPort": 0, "toPort": 0}}}, "ports 80 to 80"},
 		{"public-ip", []declared{goodService.but(object{"networkConfiguration": object{"assignPublicIp": true}})}, []declared{goodService}, "private subnets"},
+		{"sleeping-production", []declared{schedule("sleep", "cron(0 20 ? * * *)")}, []declared{schedule("wake", "cron(0 7 ? * MON-FRI *)")}, "cron(0 20 ? * * *) puts it to sleep"},
 		{"unencrypted-store", []declared{goodLogs.but(object{"kmsKeyId": nil})}, []declared{goodLogs}, "kmsKeyId is not set"},
 		{"unencrypted-store", []declared{goodBucket, goodBlock, goodExpiry}, bucketKeeps, "no server-side encryption"},
 		{"unencrypted-store", []declared{{typ: paramType, name: "p", inputs: object{"type": "String", "value": pulumi.ToSecret("x")}}},

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/penguinshop/delivery/sandbox/graph"
+	"github.com/penguinshop/delivery/shiftfn/settings"
 )
 
 // Rules are what the plan calls unsafe, sorted by name.
@@ -24,6 +25,7 @@ var Rules = []Rule{
 	{"public-bucket", "a bucket that one wrong policy opens to the world", publicBucket},
 	{"public-ingress", "an open port on anything but the load balancer", publicIngress},
 	{"public-ip", "production tasks with public addresses", publicIP},
+	{"sleeping-production", "a production environment that has no tasks at night", sleepingProduction},
 	{"unencrypted-store", "data at rest without a key of this project", unencryptedStore},
 	{"unscanned-image", "a repository whose images nobody scans", unscannedImage},
 	{"unused-policy", "a policy that is attached to nothing", unusedPolicy},
@@ -288,6 +290,13 @@ func (s scope) ofLoadBalancer(group string) bool {
 func publicIP(s scope, r graph.Resource) []string {
 	if s.production && r.Type == "aws:ecs/service:Service" && input(r, "networkConfiguration.assignPublicIp") == true {
 		return one("networkConfiguration.assignPublicIp is on: place production tasks in private subnets")
+	}
+	return nil
+}
+
+func sleepingProduction(s scope, r graph.Resource) []string {
+	if command, ok := calls(r); ok && s.production && command == settings.CommandSleep {
+		return one("%s puts it to sleep: take `sleep` out of its config", text(r, "scheduleExpression"))
 	}
 	return nil
 }

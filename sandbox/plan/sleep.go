@@ -7,23 +7,37 @@ import (
 	"strings"
 
 	"github.com/penguinshop/delivery/sandbox/graph"
+	"github.com/penguinshop/delivery/shiftfn/settings"
 )
 
-// awake is the part of the week in which a service runs, by the scheduled actions that put its scalable target to zero and
-// back. 1 for a service that never sleeps, or whose schedules this does not read.
+// scheduleType is EventBridge Scheduler's.
+const scheduleType = "aws:scheduler/schedule:Schedule"
+
+// calls tells whether a schedule puts an environment to sleep or wakes it.
+func calls(schedule graph.Resource) (command string, ok bool) {
+	if schedule.Type != scheduleType {
+		return "", false
+	}
+	call, _ := document(schedule, "target.input").(map[string]any)
+	command, _ = call["command"].(string)
+	return command, command == settings.CommandSleep || command == settings.CommandWake
+}
+
+// awake is the part of the week in which a service runs, by the schedules that put its environment to sleep and wake it. 1 for
+// a service that never sleeps, or whose schedules this does not read.
 func awake(g *graph.Graph, service graph.Resource) float64 {
 	type moment struct {
 		minute int // of the week, from Sunday 00:00
 		up     bool
 	}
 	var moments []moment
-	for _, action := range g.OfType("aws:appautoscaling/scheduledAction:ScheduledAction") {
-		if !strings.HasSuffix(text(action, "resourceId"), "/"+physicalName(service)) {
+	for _, schedule := range g.OfType(scheduleType) {
+		command, ok := calls(schedule)
+		if !ok || !shifts(g, text(schedule, "target.arn"), service) {
 			continue
 		}
-		up := number(action, "scalableTargetAction.maxCapacity", 1) > 0
-		for _, minute := range weekly(text(action, "schedule")) {
-			moments = append(moments, moment{minute, up})
+		for _, minute := range weekly(text(schedule, "scheduleExpression")) {
+			moments = append(moments, moment{minute, command == settings.CommandWake})
 		}
 	}
 	if len(moments) == 0 {
@@ -39,6 +53,20 @@ func awake(g *graph.Graph, service graph.Resource) float64 {
 		up, since = m.up, m.minute
 	}
 	return float64(total) / week
+}
+
+// shifts tells whether the function of an ARN is the one that moves a service's traffic, by the settings that it is told.
+func shifts(g *graph.Graph, function string, service graph.Resource) bool {
+	for _, r := range g.OfType("aws:lambda/function:Function") {
+		if arn, _ := r.Outputs["arn"].(string); arn != function {
+			continue
+		}
+		s, err := settings.Parse(text(r, "environment.variables."+settings.Variable))
+		if name := physicalName(service); err == nil && (s.Blue.Service == name || s.Green.Service == name) {
+			return true
+		}
+	}
+	return false
 }
 
 func physicalName(r graph.Resource) string {

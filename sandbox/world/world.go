@@ -50,6 +50,9 @@ type Options struct {
 	Engine string
 	// Scale is how many times faster than the machine's the sandbox's time runs, at least 1.
 	Scale float64
+	// Sleep lets the environments sleep in the nights of the sandbox's own clock, as their config has it. Without it the schedules
+	// are not declared: a fast clock would bring a night in the middle of a delivery.
+	Sleep bool
 	// Port is the loopback port of the first environment, the next ones follow; one that is in use is an error. 0 takes 8080
 	// and those after it, as far as they are free.
 	Port int
@@ -93,6 +96,7 @@ type World struct {
 	project string // its name
 	program pulumi.RunFunc
 	scale   float64
+	sleep   bool
 	say     func(string)
 	engine  engine
 	closers []func() error // the newest is closed first
@@ -105,7 +109,7 @@ func Open(ctx context.Context, o Options) (_ *World, err error) {
 	if o.Say == nil {
 		o.Say = func(string) {}
 	}
-	w := &World{program: o.Program, scale: o.Scale, say: o.Say, Clock: clock.Scaled(o.Scale)}
+	w := &World{program: o.Program, scale: o.Scale, sleep: o.Sleep, say: o.Say, Clock: clock.Scaled(o.Scale)}
 	w.close = sync.OnceValue(w.shut)
 	defer func() {
 		if err != nil {
@@ -135,15 +139,27 @@ func Open(ctx context.Context, o Options) (_ *World, err error) {
 
 // Up reads the stacks' files and runs the program anew, and applies what differs, as `pulumi up` does.
 func (w *World) Up(ctx context.Context) (Changes, error) {
-	project, err := graph.Load(w.dir)
-	if err != nil {
-		return Changes{}, err
-	}
-	graphs, err := project.RunAll(ctx, w.program, graph.WithAccount(account))
+	_, graphs, err := w.read(ctx, w.dir)
 	if err != nil {
 		return Changes{}, err
 	}
 	return w.apply(ctx, graphs)
+}
+
+// read runs the program for all stacks of a project.
+func (w *World) read(ctx context.Context, dir string) (*graph.Project, []*graph.Graph, error) {
+	project, err := graph.Load(dir)
+	if err != nil {
+		return nil, nil, err
+	}
+	options := []graph.Option{graph.WithAccount(account)}
+	for _, stack := range project.Stacks() {
+		if !w.sleep {
+			options = append(options, graph.WithoutConfig(stack, project.Name+":sleep"))
+		}
+	}
+	graphs, err := project.RunAll(ctx, w.program, options...)
+	return project, graphs, err
 }
 
 func (w *World) apply(ctx context.Context, graphs []*graph.Graph) (Changes, error) {
@@ -177,15 +193,11 @@ func (w *World) onClose(what string, closer func() error) {
 
 // declare runs the program for all stacks and reads what matters of them.
 func (w *World) declare(ctx context.Context, dir string) ([]*graph.Graph, error) {
-	project, err := graph.Load(dir)
+	project, graphs, err := w.read(ctx, dir)
 	if err != nil {
 		return nil, err
 	}
 	w.dir, w.project = dir, project.Name
-	graphs, err := project.RunAll(ctx, w.program, graph.WithAccount(account))
-	if err != nil {
-		return nil, err
-	}
 	var environments []Environment
 	var stages []string
 	for _, g := range graphs {

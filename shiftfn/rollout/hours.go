@@ -14,9 +14,9 @@ type Hours struct {
 	From string `json:"from" required:"true" example:"20:00"`
 	// Until is the time of day at which it wakes.
 	Until string `json:"until" required:"true" example:"07:00"`
-	// Days are those on which it wakes. On the others it stays asleep, unless a delivery or a person wakes it.
+	// Days are the days of the week on which it wakes. On the others it stays asleep, unless a delivery or a person wakes it.
 	Days []string `json:"days" default:"[\"MON\", \"TUE\", \"WED\", \"THU\", \"FRI\"]" example:"[\"MON\", \"TUE\", \"WED\", \"THU\", \"FRI\"]"`
-	// Timezone is where the times are told, by its name in the IANA database.
+	// Timezone is the zone of both times, by its name in the IANA database.
 	Timezone string `json:"timezone" required:"true" example:"Europe/Berlin"`
 }
 

@@ -20,6 +20,7 @@ func TestAChangeOfSizeAndEnvironmentIsLiveAfterTheNextDelivery(t *testing.T) {
 	set := func(stack *auto.Stack, values auto.ConfigMap) {
 		require.NoError(t, stack.SetAllConfigWithOptions(t.Context(), values, &auto.ConfigOptions{Path: true}))
 	}
+	require.NoError(t, dev.RemoveConfig(t.Context(), "penguinshop:sleep")) // no test may depend on whether it is night
 	require.NoError(t, dev.RemoveConfig(t.Context(), "penguinshop:rollout"))
 	set(dev, auto.ConfigMap{
 		"penguinshop:rollout.steps[0].weight": {Value: "100"}, "penguinshop:rollout.probes.count": {Value: "1"},

@@ -277,6 +277,18 @@ func (s *suite) lease(t *testing.T) {
 	token, err := rollout.Begin(rollout.Green, plan, s.Now()).Token()
 	require.NoError(t, err)
 	due := s.Now().Add(time.Hour).UTC().Truncate(time.Second)
+	rests := *s.leases
+	rests.Schedule = settings.RestSchedule
+	_, err = rests.Read(ctx)
+	require.ErrorIs(t, err, controller.ErrNoLease)
+	for i := range 2 {
+		rest := controller.Lease{Kind: controller.LeaseWake, Due: due, Owner: "run", Run: i}
+		require.NoError(t, rests.Write(ctx, rest))
+		kept, err := rests.Read(ctx)
+		require.NoError(t, err)
+		rest.Version = kept.Version
+		assert.Equal(t, rest, kept)
+	}
 	for _, lease := range []controller.Lease{
 		{Kind: controller.LeaseShift, Due: due, Job: "job", Owner: "run", Run: 1, Token: token, Answered: []string{"job"}, Order: controller.Order{Candidate: rollout.Green, Digest: digest}},
 		{Kind: controller.LeaseShift, Due: due.Add(-2 * time.Hour), Job: "job", Run: 1, Token: token, Diagnosis: &controller.Diagnosis{Logs: []string{"“ü” <&>"}}},
