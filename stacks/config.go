@@ -29,7 +29,8 @@ type Config struct {
 	Notifications Notifications `json:"notifications" example:"{\"emails\": [\"team@example.com\"]}"`
 
 	// How a release arrives: beside the running version with the traffic moved step by step (blueGreen), or in place
-	// by ECS alone (rolling).
+	// by ECS alone (rolling). ECS alone takes the tasks' size and environment from the revision that runs: there, what
+	// changes in service comes only with a service that is made anew.
 	Strategy string `json:"strategy" role:"env" default:"blueGreen" oneof:"blueGreen,rolling" example:"blueGreen"`
 	// Where the environment stands.
 	Network Network `json:"network" role:"env" example:"{\"zones\": 3, \"nat\": \"perZone\"}"`

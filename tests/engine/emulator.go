@@ -16,7 +16,7 @@ import (
 // EndpointVariable names the environment variable with the address of an AWS emulator, such as http://127.0.0.1:4566. With it
 // the suite runs on Pulumi's own plugins and that emulator instead of the stand-in providers:
 //
-//	AWS_ENDPOINT_URL=http://127.0.0.1:4566 go -C tests/engine test -run WholeLife -v .
+//	AWS_ENDPOINT_URL=http://127.0.0.1:4566 go -C tests/engine test -run 'WholeLife|Undoes' -v .
 //
 // Tests that change the world behind the engine's back need the stand-ins, and say so. An emulator's account holds nothing of
 // value: the suite destroys what it has brought up, and the credentials are words.

@@ -44,6 +44,7 @@ import (
 type sandbox struct {
 	elb       *elb.Service
 	ecs       *ecs.Service
+	scaling   *appautoscaling.Service
 	pipelines *codepipeline.Service
 	services  map[string]standin.Service
 
@@ -74,8 +75,8 @@ func newSandbox(t *testing.T) *sandbox {
 	s.ecs = ecs.New(ecs.Options{Region: region, Account: account, Clock: time, Journal: told, Engine: mirrors{}, Images: imageOf,
 		TargetGroups: s.elb, Parameters: parameters, Logs: lines})
 	closed(s.ecs.Close)
-	scaling := appautoscaling.New(appautoscaling.Options{Region: region, Account: account, Clock: time, Journal: told, ECS: s.ecs, Metrics: metrics})
-	closed(scaling.Close)
+	s.scaling = appautoscaling.New(appautoscaling.Options{Region: region, Account: account, Clock: time, Journal: told, ECS: s.ecs, Metrics: metrics})
+	closed(s.scaling.Close)
 	var functions *lambda.Service
 	invoke := func(ctx context.Context, _, arn string, payload []byte) error {
 		return functions.InvokeAsync(ctx, arn, payload)
@@ -85,7 +86,7 @@ func newSandbox(t *testing.T) *sandbox {
 	buses := events.New(events.Options{Region: region, Account: account, Clock: time, Journal: told, Invoke: invoke})
 	closed(buses.Close)
 	functions = lambda.New(lambda.Config{Clock: time, Journal: told, Log: func(_, _, line string) { t.Log(line) }, Clients: func() adapter.Clients {
-		return adapter.Clients{ELB: s.elb, ECS: s.ecs, Scaling: scaling, CloudWatch: metrics, Logs: lines, CodePipeline: s.pipelines,
+		return adapter.Clients{ELB: s.elb, ECS: s.ecs, Scaling: s.scaling, CloudWatch: metrics, Logs: lines, CodePipeline: s.pipelines,
 			Parameters: parameters, Scheduler: schedules, EventBridge: buses, HTTP: s.elb.Client()}
 	}})
 	closed(functions.Close)
@@ -95,7 +96,7 @@ func newSandbox(t *testing.T) *sandbox {
 
 	for _, of := range []interface {
 		Providers() map[string]graph.Provider
-	}{s.elb, s.ecs, scaling, metrics, lines, parameters, schedules, buses, functions, s.pipelines} {
+	}{s.elb, s.ecs, s.scaling, metrics, lines, parameters, schedules, buses, functions, s.pipelines} {
 		for typ, provider := range of.Providers() {
 			s.services[typ] = provided{provider}
 		}
