@@ -36,13 +36,12 @@ type Options struct {
 	Say func(string)
 }
 
-// Ground is a world with one environment, in which a good release is live and users come in: what drills break.
+// Ground is a world with one environment, in which a good release is live: what drills break.
 type Ground struct {
 	options  Options
 	folder   *scratch.Folder
 	checkout checkout
 	world    *world.World
-	load     *world.Load
 	spoilt   bool
 
 	mu    sync.Mutex
@@ -94,16 +93,12 @@ func Open(ctx context.Context, o Options) (_ *Ground, err error) {
 	if _, err := g.world.Follow(ctx, execution, nil, nil); err != nil {
 		return nil, err
 	}
-	g.load = g.world.StartLoad(o.Rate, g.observe)
 	return g, nil
 }
 
 // Close takes everything down.
 func (g *Ground) Close() error {
 	var problems []error
-	if g.load != nil {
-		g.load.Stop()
-	}
 	if g.world != nil {
 		problems = append(problems, g.world.Close())
 	}
@@ -164,8 +159,11 @@ func (g *Ground) Run(ctx context.Context, d Drill) (Result, error) {
 		return Result{}, err
 	}
 	g.spoilt = true
+	// The users are the drill's own: each of their requests is awaited, so that none is counted for the next drill.
+	users := g.world.StartLoad(g.options.Rate, g.observe)
 	err := d.run(ctx, t)
 	t.undo()
+	users.Stop()
 	if err != nil {
 		if ctx.Err() != nil {
 			err = errors.Join(context.Cause(ctx), err)
