@@ -315,7 +315,7 @@ func judgeAlarms(plan Plan, alarms []Alarm) Finding {
 		case AlarmRinging:
 			return Finding{Source: "alarms", Verdict: Fail, Text: name + " is in state ALARM", certain: true}
 		default:
-			f.Verdict, f.Text = Unknown, fmt.Sprintf("%s is %s", name, state)
+			f.Verdict, f.Text = Unknown, fmt.Sprintf("the alarm %s is %s", name, state)
 		}
 	}
 	return f
