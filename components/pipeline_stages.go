@@ -94,7 +94,7 @@ func prepareNamespace(e DeliveryEnvironment) string { return e.Name + "-prepare"
 
 // approvalCharacters is how long an approval's text may be before its variables have values. AWS allows 1,000 characters
 // with them; commit, author, date, digest and test result need 150 more than their names.
-const approvalCharacters = 800
+const approvalCharacters = 850
 
 // approve asks a person, and shows what the answer depends on. The plan comes last, where a long one may be cut.
 func approve(args *DeliveryPipelineArgs, index int) *codepipeline.PipelineStageActionArgs {
