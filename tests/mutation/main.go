@@ -1,6 +1,6 @@
 // Command mutation plants bugs into the rules, one at a time, and reports those that no test catches.
 //
-//	go run ./tests/mutation [--package ./shiftfn/rollout] [--tests "./shiftfn/rollout ./shiftfn/controller"] [--survivors FILE]
+//	go run ./tests/mutation [--packages "./shiftfn/rollout ./shiftfn/controller"] [--tests "./shiftfn/rollout ./shiftfn/controller"] [--survivors FILE]
 //
 // A survivor that is written down in the survivors' file, with its reason, is known; any other makes the run fail. So does a
 // reason whose bug is caught or does not exist any more.
@@ -27,7 +27,7 @@ import (
 )
 
 func main() {
-	pkg := flag.String("package", "./shiftfn/rollout", "the folder of the package that bugs are planted into")
+	packages := flag.String("packages", "./shiftfn/rollout ./shiftfn/controller", "the folders of the packages that bugs are planted into")
 	tests := flag.String("tests", "./shiftfn/rollout ./shiftfn/controller", "the packages whose tests must catch them, the quickest first")
 	survivors := flag.String("survivors", "tests/mutation/survivors.txt", "the known survivors, each with its reason")
 	jobs := flag.Int("jobs", 2, "how many bugs are tried at once")
@@ -35,7 +35,7 @@ func main() {
 	flag.Parse()
 	known, err := readSurvivors(*survivors)
 	if err == nil {
-		err = run(*pkg, strings.Fields(*tests), known, *jobs, *only)
+		err = run(strings.Fields(*packages), strings.Fields(*tests), known, *jobs, *only)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "mutation:", err)
@@ -62,10 +62,14 @@ const (
 	invalid  fate = "does not compile"
 )
 
-func run(pkg string, tests []string, known map[string]string, jobs int, only string) error {
-	bugs, err := plant(pkg)
-	if err != nil {
-		return err
+func run(packages, tests []string, known map[string]string, jobs int, only string) error {
+	var bugs []*bug
+	for _, pkg := range packages {
+		more, err := plant(pkg)
+		if err != nil {
+			return err
+		}
+		bugs = append(bugs, more...)
 	}
 	bugs = slices.DeleteFunc(bugs, func(b *bug) bool { return !strings.Contains(b.what, only) })
 	dir, err := os.MkdirTemp("", "mutation")
@@ -283,7 +287,7 @@ var names = map[string]string{
 	"Promoted": "RolledBack", "RolledBack": "Promoted", "Halted": "Frozen", "Frozen": "Halted", "Starting": "Probing", "Probing": "Shifting",
 	"Weight": "Writing", "Writing": "Weight", "Since": "Started", "Started": "Since", "Turned": "Since", "Healthy": "Unhealthy", "Desired": "Running",
 	"LeaseMine": "LeaseUnknown", "certain": "likely", "likely": "certain", "Grace": "Lag", "Reserve": "Hold", "Failures": "Unknowns", "Unknowns": "Failures",
-	"sureWhole": "sureLast", "sureLast": "sureWhole", "idle": "live", "live": "idle", "Errors": "Requests", "Count": "WatchCount",
+	"whole": "sound", "sound": "whole", "late": "slow", "slow": "late", "baked": "late", "failed": "late", "idle": "live", "live": "idle", "Errors": "Requests", "Count": "WatchCount",
 }
 
 func (p *planter) visit(node ast.Node) bool {
