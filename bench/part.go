@@ -34,6 +34,8 @@ var Parts = []Part{
 	{"demo", "the time from commit to prod, and what the sandbox takes of this machine", Demo},
 	{"delivery", "a delivery at 1,000 requests a second, and the load balancer beside nginx", Delivery},
 	{"faults", "the time from a fault to the last user that met it", Faults},
+	{"engine", "preview and up of the stacks on the real Pulumi engine", Engine},
+	{"program", "the Pulumi program's build, imports, size and start", Program},
 }
 
 // Absent is the error of a part that lacks something on this machine.

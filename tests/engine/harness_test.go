@@ -37,13 +37,13 @@ type house struct {
 
 // build lays an empty backend and world for the project's own stacks. The world is the test's own, so a test that needs it
 // is passed over on an emulator.
-func build(t *testing.T, program pulumi.RunFunc) *house {
+func build(t testing.TB, program pulumi.RunFunc) *house {
 	t.Helper()
 	return buildOn(t, nil, program)
 }
 
 // buildOn is build with services behind some of AWS's types.
-func buildOn(t *testing.T, services map[string]standin.Service, program pulumi.RunFunc) *house {
+func buildOn(t testing.TB, services map[string]standin.Service, program pulumi.RunFunc) *house {
 	t.Helper()
 	if os.Getenv(EndpointVariable) != "" {
 		t.Skip("this test changes the world behind the engine's back, which it can do to the stand-in providers only: unset " + EndpointVariable)
@@ -65,7 +65,7 @@ func buildOn(t *testing.T, services map[string]standin.Service, program pulumi.R
 }
 
 // buildAnywhere is build, or, where the environment names an emulator, a house on it with Pulumi's own plugins.
-func buildAnywhere(t *testing.T, program pulumi.RunFunc) *house {
+func buildAnywhere(t testing.TB, program pulumi.RunFunc) *house {
 	t.Helper()
 	emulator, err := NamedEmulator()
 	require.NoError(t, err)
@@ -85,7 +85,7 @@ func buildAnywhere(t *testing.T, program pulumi.RunFunc) *house {
 }
 
 // furnish lays an empty backend, with nothing yet that could stand for AWS.
-func furnish(t *testing.T, program pulumi.RunFunc) *house {
+func furnish(t testing.TB, program pulumi.RunFunc) *house {
 	t.Helper()
 	cli, err := CLI(t.Context())
 	require.NoError(t, err)
@@ -112,7 +112,7 @@ func (h *house) emulate(emulator *Emulator, home string) {
 const saltKey = "encryptionsalt:"
 
 // configure gives the house the project's file and the stacks' files of a folder. What the engine itself keeps in them stays.
-func (h *house) configure(t *testing.T, from string) {
+func (h *house) configure(t testing.TB, from string) {
 	t.Helper()
 	for _, file := range glob(t, filepath.Join(from, "Pulumi*.yaml")) {
 		text, err := os.ReadFile(file)
@@ -130,7 +130,7 @@ func (h *house) configure(t *testing.T, from string) {
 }
 
 // stack opens a stack of the house, and makes it at the first time.
-func (h *house) stack(t *testing.T, name string) *auto.Stack {
+func (h *house) stack(t testing.TB, name string) *auto.Stack {
 	t.Helper()
 	stack, err := auto.UpsertStackInlineSource(t.Context(), "organization/"+h.project.Name+"/"+name, h.project.Name, h.program,
 		auto.WorkDir(h.dir), auto.EnvVars(h.env), auto.Pulumi(h.cli), auto.SecretsProvider("passphrase"))
@@ -176,7 +176,7 @@ func (h *house) standing(t *testing.T, stack *auto.Stack, name string) (urns []s
 	return urns
 }
 
-func glob(t *testing.T, pattern string) []string {
+func glob(t testing.TB, pattern string) []string {
 	t.Helper()
 	files, err := filepath.Glob(pattern)
 	require.NoError(t, err)
