@@ -31,7 +31,7 @@ test: ## run every test: Go with the race detector, the app's, the real Pulumi e
 	npm test --prefix app
 	go test -race -timeout 30m $$(go list ./... | grep -v $(CONTAINERS:%=-e '/%$$'))
 	go test -race -timeout 30m -p 1 $(CONTAINERS:%=./%)
-	go test ./shiftfn/controller -run Histor # at full length, which the race detector is too slow for
+	go test -timeout 30m ./shiftfn/controller -run Histor # at full length, which the race detector is too slow for
 	go -C tests/engine test -timeout 30m ./...
 	for example in examples/*/; do go -C $$example test ./...; done
 	$(MAKE) drill # alone, since what it judges is how the delivery keeps time

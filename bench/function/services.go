@@ -38,16 +38,16 @@ func environment() settings.Settings {
 	}
 }
 
-// event is the pipeline's job that asks for the idle side to be made ready: it looks at the whole environment, takes the
-// lease and is answered within one run.
+// event is the pipeline's job that asks for the idle side to be made ready. It looks at the whole environment, finds traffic
+// shared out by an earlier shift, and is answered at once: a preparation that may begin waits a tick first.
 func event() ([]byte, error) {
 	return json.Marshal(map[string]any{"CodePipeline.job": map[string]any{"id": jobID, "accountId": "123456789012",
 		"data": map[string]any{"actionConfiguration": map[string]any{"configuration": map[string]any{
 			"FunctionName": "prod-shift", "UserParameters": `{"command":"prepare"}`}}}}})
 }
 
-// services stand in for AWS: an environment whose blue side is live and whose green side is idle, as the job wants it, and that
-// has never had a lease. They answer exactly what the job asks.
+// services stand in for AWS: an environment whose traffic was left half way between blue and green, and that has never had a
+// lease. They answer exactly what the job asks.
 type services struct {
 	mu       sync.Mutex
 	calls    map[string]int
@@ -78,16 +78,14 @@ func (s *services) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 	operation := name(request, string(body))
 	status, kind, answer := http.StatusOK, "application/x-amz-json-1.1", ""
 	switch operation {
-	case "GetSchedule", "UpdateSchedule":
+	case "GetSchedule":
 		status, answer = http.StatusNotFound, `{"Message":"Schedule rollout does not exist."}`
 		w.Header().Set("X-Amzn-ErrorType", "ResourceNotFoundException")
-	case "CreateSchedule":
-		answer = `{"ScheduleArn":"arn:aws:scheduler:eu-central-1:123456789012:schedule/prod/rollout"}`
 	case "DescribeServices":
-		answer = fmt.Sprintf(`{"failures":[],"services":[%s,%s]}`, service("blue", blueTask, 2), service("green", greenTask, 0))
+		answer = fmt.Sprintf(`{"failures":[],"services":[%s,%s]}`, service("blue", blueTask, 2), service("green", greenTask, 2))
 	case "DescribeScalableTargets":
 		answer = `{"ScalableTargets":[]}`
-	case "PutJobSuccessResult":
+	case "PutJobFailureResult":
 		answer = `{}`
 		select {
 		case s.answered <- time.Now():
@@ -95,15 +93,12 @@ func (s *services) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 		}
 	case "DescribeListeners":
 		kind, answer = "text/xml", document(operation, "<Listeners><member><ListenerArn>"+listenerARN+"</ListenerArn><DefaultActions>"+
-			forward(blueGroup, 100, greenGroup, 0)+"</DefaultActions></member></Listeners>")
+			forward(blueGroup, 50, greenGroup, 50)+"</DefaultActions></member></Listeners>")
 	case "DescribeRules":
 		kind, answer = "text/xml", document(operation, "<Rules><member><RuleArn>"+ruleARN+"</RuleArn><Actions>"+
 			forward(greenGroup, 1)+"</Actions></member></Rules>")
 	case "DescribeTargetHealth":
-		members := ""
-		if strings.Contains(string(body), "targetgroup%2Fblue") {
-			members = strings.Repeat("<member><Target><Id>10.0.0.1</Id><Port>8080</Port></Target><TargetHealth><State>healthy</State></TargetHealth></member>", 2)
-		}
+		members := strings.Repeat("<member><Target><Id>10.0.0.1</Id><Port>8080</Port></Target><TargetHealth><State>healthy</State></TargetHealth></member>", 2)
 		kind, answer = "text/xml", document(operation, "<TargetHealthDescriptions>"+members+"</TargetHealthDescriptions>")
 	default:
 		status, answer = http.StatusBadRequest, `{"message":"unknown operation"}`
