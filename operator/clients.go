@@ -1,6 +1,6 @@
 // Package operator is what a person does with a delivery that runs: look at it, move its traffic back, answer its approvals, read
 // what it did. It sees an environment with the eyes of the function that shifts its traffic, and writes two things only: a
-// listener's weights, and an approval's answer.
+// listener's weights, and an approval's answer. To put an environment to sleep, and to wake it, it calls that function.
 package operator
 
 import (
@@ -31,8 +31,9 @@ type Tagging interface {
 	GetResources(context.Context, *resourcegroupstaggingapi.GetResourcesInput, ...func(*resourcegroupstaggingapi.Options)) (*resourcegroupstaggingapi.GetResourcesOutput, error)
 }
 
-// Functions tells what a function was set up with.
+// Functions tells what a function was set up with, and calls it.
 type Functions interface {
+	Invoke(context.Context, *lambda.InvokeInput, ...func(*lambda.Options)) (*lambda.InvokeOutput, error)
 	GetFunctionConfiguration(context.Context, *lambda.GetFunctionConfigurationInput, ...func(*lambda.Options)) (*lambda.GetFunctionConfigurationOutput, error)
 }
 

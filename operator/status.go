@@ -30,6 +30,8 @@ type Status struct {
 	// Sides are blue and green, in this order; a rolling environment has one, without a colour.
 	Sides   []Side   `json:"sides"`
 	Standby *Standby `json:"standby,omitempty"`
+	// Sleep is there while the environment sleeps.
+	Sleep *Sleep `json:"sleep,omitempty"`
 	// Rollout is the delivery that is under way.
 	Rollout *Rollout `json:"rollout,omitempty"`
 	// Last is how the last shift ended.
@@ -158,6 +160,7 @@ func (d *Delivery) look(ctx context.Context, e Environment, pipeline pipelineSta
 		d.shift(ctx, e, &s)
 	}
 	s.standby()
+	s.sleep(e)
 	s.Last = d.ending(ctx, e, &s, pipeline)
 	return s
 }

@@ -100,14 +100,15 @@ func command() *cobra.Command {
 	o := &options{}
 	c := &cobra.Command{
 		Use:   "shiftctl",
-		Short: "Operate the delivery: look, watch, roll back, approve, read the history",
+		Short: "Operate the delivery: look, watch, roll back, approve, read the history, sleep and wake",
 		Long: `Shiftctl shows and moves what the delivery runs. It finds the environments by
 their tags (project, environment) in the account and region of your credentials,
 or by the stacks' outputs; with --sandbox it looks at the sandbox that runs on
 this machine.
 
 It reads, and writes two things only: rollback changes a listener's weights
-once, approve answers an approval.
+once, approve answers an approval. Sleep and wake call the environment's own
+function.
 
 ` + exitCodes,
 		SilenceUsage:  true,
@@ -123,7 +124,8 @@ once, approve answers an approval.
 	f.BoolVar(&o.json, "json", false, "print JSON")
 	c.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	c.Args = usage(cobra.NoArgs)
-	for _, verb := range []*cobra.Command{statusCommand(o), watchCommand(o), rollbackCommand(o), approveCommand(o), historyCommand(o)} {
+	for _, verb := range []*cobra.Command{statusCommand(o), watchCommand(o), rollbackCommand(o), approveCommand(o), historyCommand(o),
+		sleepCommand(o), wakeCommand(o)} {
 		verb.Long += "\n\n" + exitCodes
 		verb.Args = usage(verb.Args)
 		c.AddCommand(verb)

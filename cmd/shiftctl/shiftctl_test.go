@@ -181,6 +181,9 @@ func TestAnEnvironmentThatTakesItsReleasesInPlaceIsShownAndHasNoWayBack(t *testi
 	assert.Contains(t, got.err, "dev: deployed")
 	s := w.status()
 	assert.Equal(t, operator.Rolling, s.Strategy)
+	got = w.sandbox("sleep", "dev", "--yes")
+	assert.Equal(t, exitRefused, got.code)
+	assert.Contains(t, got.err, "no function puts it to sleep")
 	require.Len(t, s.Sides, 1)
 	assert.Equal(t, strings.Repeat("0", 39)+"1", s.Sides[0].Commit)
 	got = w.sandbox("status", "dev")
@@ -257,4 +260,45 @@ func fits(t *testing.T, page string) {
 			assert.LessOrEqual(t, utf8.RuneCountInString(strings.TrimSuffix(line, "\n")), narrow, line)
 		}
 	}
+}
+
+func TestAnOperatorPutsAnEnvironmentToSleepAndWakesIt(t *testing.T) {
+	w := open(t, quick)
+	got := w.shiftctl("n\n", "sleep", "dev", "--sandbox")
+	assert.Equal(t, exitRefused, got.code)
+	assert.Contains(t, got.err, "Take all tasks of dev away? Its users get 503 then.")
+	assert.Nil(t, w.status().Sleep, "no answer is no")
+
+	for range 2 { // the second finds it so
+		got = w.sandbox("sleep", "dev", "--yes")
+		require.Zero(t, got.code, got.err)
+		assert.Contains(t, got.out, "dev sleeps; a release wakes it, and so does `shiftctl wake dev`")
+	}
+	s := w.status()
+	require.NotNil(t, s.Sleep)
+	assert.Equal(t, rollout.Weights{Blue: 100}, *s.Weights)
+	for _, side := range s.Sides {
+		assert.Zero(t, *side.Desired)
+	}
+	assert.Contains(t, w.sandbox("status").out, "asleep")
+
+	got = w.sandbox("wake", "dev")
+	require.Zero(t, got.code, got.err)
+	assert.Contains(t, got.out, "dev is awake")
+	s = w.until("its task answers", func(s operator.Status) bool { return s.Sides[0].Targets != nil && s.Sides[0].Targets.Healthy == 1 })
+	assert.Nil(t, s.Sleep)
+	assert.Zero(t, *s.Sides[1].Desired)
+}
+
+func TestAReleaseWakesAnEnvironmentThatSleeps(t *testing.T) {
+	w := open(t, quick)
+	require.Zero(t, w.sandbox("sleep", "dev", "--yes").code)
+	w.release()
+	w.asked()
+	require.Zero(t, w.sandbox("approve", "--yes").code)
+	s := w.until("the release is live", func(s operator.Status) bool { return s.Last != nil && s.Rollout == nil })
+	assert.Equal(t, operator.Promoted, s.Last.Outcome, s.Last.Message)
+	assert.Equal(t, rollout.Green, s.Live)
+	assert.Nil(t, s.Sleep)
+	require.NotNil(t, s.Standby, "the version before it was woken, and is warm")
 }

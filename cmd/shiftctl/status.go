@@ -76,7 +76,7 @@ func (p page) status(all []operator.Status) {
 			if n == 0 {
 				name = p.bold(s.Environment)
 			}
-			t.AppendRow(p.row(name, side))
+			t.AppendRow(p.row(name, side, s.Sleep != nil))
 		}
 	}
 	fmt.Fprintln(p.out, t.Render())
@@ -86,7 +86,7 @@ func (p page) status(all []operator.Status) {
 	}
 }
 
-func (p page) row(name string, side operator.Side) table.Row {
+func (p page) row(name string, side operator.Side, asleep bool) table.Row {
 	colour := string(side.Colour)
 	traffic := "?"
 	switch {
@@ -101,7 +101,7 @@ func (p page) row(name string, side operator.Side) table.Row {
 		healthy = ""
 	case t != nil:
 		healthy = fmt.Sprint(t.Healthy)
-		if side.Weight != nil && *side.Weight > 0 && t.Healthy == 0 {
+		if side.Weight != nil && *side.Weight > 0 && t.Healthy == 0 && !asleep {
 			healthy = p.bad(healthy)
 		} else if t.Healthy > 0 {
 			healthy = p.good(healthy)
@@ -127,6 +127,9 @@ func (p page) row(name string, side operator.Side) table.Row {
 func (p page) notes(s operator.Status) {
 	if r := s.Rollout; r != nil {
 		p.line("under way", rolloutWords(s))
+	}
+	if s.Sleep != nil {
+		p.line("asleep", "it "+sleepWords(s))
 	}
 	if b := s.Standby; b != nil {
 		cost := ""

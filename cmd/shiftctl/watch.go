@@ -146,6 +146,9 @@ func change(s operator.Status) (key, words string) {
 		key += fmt.Sprint(s.Last.Outcome, s.Last.At)
 		words += fmt.Sprintf("; %s: %s", s.Last.Outcome, firstOf(s.Last.Message))
 	}
+	if s.Sleep != nil {
+		words += "; " + sleepWords(s)
+	}
 	if len(s.Trouble) > 0 {
 		key += strings.Join(s.Trouble, "; ")
 		words += "; trouble: " + strings.Join(s.Trouble, "; ")

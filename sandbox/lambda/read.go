@@ -2,7 +2,6 @@ package lambda
 
 import (
 	"context"
-	"fmt"
 	"maps"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -22,7 +21,7 @@ func (s *Service) GetFunctionConfiguration(_ context.Context, in *lambda.GetFunc
 	defer s.mu.Unlock()
 	e, err := s.find(aws.ToString(in.FunctionName))
 	if err != nil {
-		return nil, &types.ResourceNotFoundException{Message: aws.String(fmt.Sprintf("Function not found: %s", aws.ToString(in.FunctionName)))}
+		return nil, notFound(in.FunctionName)
 	}
 	f := e.function
 	out := &lambda.GetFunctionConfigurationOutput{

@@ -176,3 +176,25 @@ func TestAFunctionsConfigurationIsReadByNameOrARN(t *testing.T) {
 		assert.ErrorAs(t, err, &missing)
 	})
 }
+
+func TestInvokeHandsTheEventOverAndRefusesWhatIsNotImitated(t *testing.T) {
+	var got []byte
+	program := func(_ context.Context, i lambda.Invocation) error {
+		got = i.Event
+		return nil
+	}
+	open(t, nil, program, func(s *lambda.Service, _ *journal.Journal) {
+		out, err := s.Invoke(t.Context(), &sdk.InvokeInput{FunctionName: new(arn), InvocationType: types.InvocationTypeEvent, Payload: []byte(`{"command":"wake"}`)})
+		require.NoError(t, err)
+		assert.EqualValues(t, 202, out.StatusCode)
+		synctest.Wait()
+		assert.JSONEq(t, `{"command":"wake"}`, string(got))
+
+		_, err = s.Invoke(t.Context(), &sdk.InvokeInput{FunctionName: new("other"), InvocationType: types.InvocationTypeEvent})
+		assert.ErrorAs(t, err, new(*types.ResourceNotFoundException))
+		_, err = s.Invoke(t.Context(), &sdk.InvokeInput{FunctionName: new(arn), InvocationType: types.InvocationTypeRequestResponse})
+		assert.ErrorContains(t, err, "the sandbox imitates Event alone")
+		_, err = s.Invoke(t.Context(), &sdk.InvokeInput{FunctionName: new(arn), InvocationType: types.InvocationTypeEvent, Payload: []byte(`{`)})
+		assert.ErrorAs(t, err, new(*types.InvalidRequestContentException))
+	})
+}
