@@ -101,22 +101,27 @@ func TestWrongArgumentsAreRefusedBeforeTheComponentIsRegistered(t *testing.T) {
 			_, err := NewDeliveryPipeline(ctx, "delivery", nil)
 			return err
 		}},
+		{"DeliveryPipeline: AccountID and Region are needed", func(ctx *pulumi.Context) error {
+			return pipelineWith(ctx, func(a *DeliveryPipelineArgs) { a.Region = "" })
+		}},
 		{"DeliveryPipeline: Environments is empty", func(ctx *pulumi.Context) error {
-			_, err := NewDeliveryPipeline(ctx, "delivery", &DeliveryPipelineArgs{Repository: Repository{Name: "a"}, Source: Source{Repository: "a/b"}})
-			return err
+			return pipelineWith(ctx, func(a *DeliveryPipelineArgs) { a.Environments = nil })
 		}},
 		{`DeliveryPipeline: two environments have the name "dev"`, func(ctx *pulumi.Context) error {
-			dev := DeliveryEnvironment{Name: "dev", Outputs: contract.Fake("dev", contract.BlueGreen)}
-			_, err := NewDeliveryPipeline(ctx, "delivery", &DeliveryPipelineArgs{
-				Repository: Repository{Name: "a"}, Source: Source{Repository: "a/b"}, Environments: []DeliveryEnvironment{dev, dev},
-			})
-			return err
+			return pipelineWith(ctx, func(a *DeliveryPipelineArgs) { a.Environments = append(a.Environments, a.Environments...) })
 		}},
 		{`DeliveryPipeline: Scan.FailOn is "SEVERE"`, func(ctx *pulumi.Context) error {
-			_, err := NewDeliveryPipeline(ctx, "delivery", &DeliveryPipelineArgs{
-				Repository: Repository{Name: "a"}, Source: Source{Repository: "a/b"}, Scan: ScanGate{FailOn: "SEVERE"},
-				Environments: []DeliveryEnvironment{{Name: "dev", Outputs: contract.Fake("dev", contract.BlueGreen)}},
-			})
+			return pipelineWith(ctx, func(a *DeliveryPipelineArgs) { a.Scan.FailOn = "SEVERE" })
+		}},
+		{"DeliveryPipeline: the environment dev of account 123456789012 needs a DeployRoleArn, and the pipeline a KeyArn",
+			func(ctx *pulumi.Context) error {
+				return pipelineWith(ctx, func(a *DeliveryPipelineArgs) { a.AccountID = "210987654321" })
+			}},
+		{"DeliveryPipeline: ArtifactRegions lacks eu-central-1, where the environment dev stands", func(ctx *pulumi.Context) error {
+			return pipelineWith(ctx, func(a *DeliveryPipelineArgs) { a.Region = "eu-west-1" })
+		}},
+		{"DeployAccess: AccountID, Partition and PipelineRole are needed", func(ctx *pulumi.Context) error {
+			_, err := NewDeployAccess(ctx, "deploy", &DeployAccessArgs{AccountID: "1", Partition: "aws"})
 			return err
 		}},
 	} {
@@ -127,6 +132,18 @@ func TestWrongArgumentsAreRefusedBeforeTheComponentIsRegistered(t *testing.T) {
 			require.Empty(t, registered.names)
 		})
 	}
+}
+
+// pipelineWith declares a pipeline whose arguments are right but for one change.
+func pipelineWith(ctx *pulumi.Context, change func(*DeliveryPipelineArgs)) error {
+	args := &DeliveryPipelineArgs{
+		Repository: Repository{Name: "a"}, Source: Source{Repository: "a/b"}, Scan: ScanGate{FailOn: NoScanGate},
+		AccountID: "123456789012", Region: "eu-central-1",
+		Environments: []DeliveryEnvironment{{Name: "dev", Outputs: contract.Fake("dev", contract.BlueGreen)}},
+	}
+	change(args)
+	_, err := NewDeliveryPipeline(ctx, "delivery", args)
+	return err
 }
 
 // registrations remembers what was registered.

@@ -57,3 +57,14 @@ func sibling(arn pulumi.StringInput, service, rest string) pulumi.StringOutput {
 		return strings.Join(parts, ":")
 	})
 }
+
+// moved is an ARN with another region and account in it.
+func moved(arn pulumi.StringInput, region, account string) pulumi.StringOutput {
+	return mapArn(arn, func(a string) string {
+		parts := strings.SplitN(a, ":", 6)
+		if len(parts) == 6 {
+			parts[3], parts[4] = region, account
+		}
+		return strings.Join(parts, ":")
+	})
+}

@@ -22,16 +22,22 @@ type closedBucketArgs struct {
 	days int
 	// allow are further statements of the bucket's policy.
 	allow func(bucketArn pulumi.StringInput) Policy
+	// provider makes the bucket where it is not the program's own; nil is that one.
+	provider pulumi.ProviderResource
 }
 
 // newClosedBucket declares it. It may be deleted with what is in it: both users of it keep only what can be made again or has
 // had its time.
 func newClosedBucket(ctx *pulumi.Context, name string, args closedBucketArgs, parent pulumi.Resource) (*closedBucket, error) {
-	bucket, err := s3.NewBucketV2(ctx, name, &s3.BucketV2Args{ForceDestroy: pulumi.Bool(true)}, pulumi.Parent(parent))
+	by := pulumi.Composite()
+	if args.provider != nil {
+		by = pulumi.Provider(args.provider)
+	}
+	bucket, err := s3.NewBucketV2(ctx, name, &s3.BucketV2Args{ForceDestroy: pulumi.Bool(true)}, pulumi.Parent(parent), by)
 	if err != nil {
 		return nil, err
 	}
-	inside := pulumi.Parent(bucket)
+	inside := pulumi.Composite(pulumi.Parent(bucket), by)
 	var ready []pulumi.Resource
 	if args.versioned {
 		versions, err := s3.NewBucketVersioningV2(ctx, name, &s3.BucketVersioningV2Args{

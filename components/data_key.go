@@ -21,6 +21,14 @@ type DataKeyArgs struct {
 	Description string
 	// AccountID and Region are where the key and the log groups that use it lie; Partition is "aws" outside China and GovCloud.
 	AccountID, Region, Partition string
+	// Readers are roles of other accounts that may read what rests in S3 under the key.
+	Readers []KeyReader
+}
+
+// KeyReader is a role of another account.
+type KeyReader struct {
+	AccountID string
+	RoleArn   pulumi.StringInput
 }
 
 // keyWaitingDays is how long a deleted key can be taken back, the most that AWS allows: without it the logs are gone.
@@ -32,7 +40,7 @@ func NewDataKey(ctx *pulumi.Context, name string, args *DataKeyArgs, opts ...pul
 		return nil, fmt.Errorf("DataKey: AccountID, Region and Partition are needed")
 	}
 	this := []pulumi.StringInput{pulumi.String("*")}
-	document, err := Policy{
+	policy := Policy{
 		{
 			Accounts: []string{args.AccountID}, Actions: []string{"kms:*"}, Resources: this,
 			Reason: "in a key's own policy this means the key and without it nobody could administer it",
@@ -53,7 +61,15 @@ func NewDataKey(ctx *pulumi.Context, name string, args *DataKeyArgs, opts ...pul
 			Conditions: []Condition{Equals("aws:SourceAccount", pulumi.String(args.AccountID))},
 			Reason:     "in a key's own policy this means the key which notifications rest under as well",
 		},
-	}.Document()
+	}
+	for _, r := range args.Readers {
+		policy = append(policy, Statement{
+			Accounts: []string{r.AccountID}, Actions: []string{"kms:Decrypt"}, Resources: this,
+			Conditions: []Condition{ofRole(r.RoleArn), Equals("kms:ViaService", pulumi.String("s3."+args.Region+".amazonaws.com"))},
+			Reason:     "in a key's own policy this means the key",
+		})
+	}
+	document, err := policy.Document()
 	if err != nil {
 		return nil, err
 	}

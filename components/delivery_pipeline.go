@@ -39,7 +39,12 @@ type DeliveryPipelineArgs struct {
 	// DeployMinutes bounds the ECS action, 1 to 60 (AWS).
 	DeployMinutes    int
 	LogRetentionDays int
-	// KeyArn is the key that artifacts and logs rest under; nil means AWS's own keys.
+	// AccountID and Region are where the pipeline stands. An environment elsewhere has its actions there; one of another
+	// account needs a DeployRoleArn, and KeyArn.
+	AccountID, Region string
+	// ArtifactRegions are the other regions in which environments stand, each once.
+	ArtifactRegions []ArtifactRegion
+	// KeyArn is the key that artifacts, images and logs rest under; nil means AWS's own keys.
 	KeyArn pulumi.StringInput
 	// TopicArn is where people hear of approvals and of deliveries that have ended; nil tells nobody.
 	TopicArn pulumi.StringInput
@@ -132,6 +137,8 @@ func (a *DeliveryPipelineArgs) validate() error {
 	switch {
 	case a == nil || a.Repository.Name == "" || a.Source.Repository == "":
 		return fmt.Errorf("DeliveryPipeline: Repository.Name and Source.Repository are needed")
+	case a.AccountID == "" || a.Region == "":
+		return fmt.Errorf("DeliveryPipeline: AccountID and Region are needed")
 	case len(a.Environments) == 0:
 		return fmt.Errorf("DeliveryPipeline: Environments is empty; a pipeline delivers to one environment at least")
 	}
@@ -141,8 +148,28 @@ func (a *DeliveryPipelineArgs) validate() error {
 			return fmt.Errorf("DeliveryPipeline: two environments have the name %q", e.Name)
 		}
 		seen[e.Name] = true
+		if err := a.reaches(e); err != nil {
+			return err
+		}
 	}
 	return a.Scan.validate()
+}
+
+// foreign tells whether an environment stands in another account.
+func (a *DeliveryPipelineArgs) foreign(e DeliveryEnvironment) bool {
+	return e.Outputs.AccountID != a.AccountID
+}
+
+func (a *DeliveryPipelineArgs) reaches(e DeliveryEnvironment) error {
+	there := slices.ContainsFunc(a.ArtifactRegions, func(r ArtifactRegion) bool { return r.Name == e.Outputs.Region })
+	switch {
+	case a.foreign(e) && (e.Outputs.DeployRoleArn == nil || a.KeyArn == nil):
+		return fmt.Errorf("DeliveryPipeline: the environment %s of account %s needs a DeployRoleArn, and the pipeline a KeyArn",
+			e.Name, e.Outputs.AccountID)
+	case e.Outputs.Region != a.Region && !there:
+		return fmt.Errorf("DeliveryPipeline: ArtifactRegions lacks %s, where the environment %s stands", e.Outputs.Region, e.Name)
+	}
+	return nil
 }
 
 // NewDeliveryPipeline declares the pipeline. After the first `up` its connection waits for a person, who finishes the
@@ -157,16 +184,15 @@ func NewDeliveryPipeline(
 	if err := ctx.RegisterComponentResource(typeDeliveryPipeline, name, c, opts...); err != nil {
 		return nil, err
 	}
-	repository, err := c.repository(ctx, name, args.Repository)
+	repository, err := c.repository(ctx, name, args)
 	if err != nil {
 		return nil, err
 	}
-	bucket, err := newClosedBucket(ctx, name+"-artifacts", closedBucketArgs{
-		key: args.KeyArn, kms: true, versioned: true, days: artifactDays,
-	}, c)
+	stores, err := c.stores(ctx, name, args)
 	if err != nil {
 		return nil, err
 	}
+	bucket := stores[0].bucket
 	c.BucketName = bucket.Name
 	connection, err := codeconnections.NewConnection(ctx, name+"-source", &codeconnections.ConnectionArgs{
 		ProviderType: pulumi.String("GitHub"),
@@ -181,20 +207,16 @@ func NewDeliveryPipeline(
 	}
 	own, err := role(ctx, name+"-pipeline", "What the pipeline may do", Statement{
 		Services: []string{"codepipeline.amazonaws.com"},
-	}, pipelinePolicy(args, bucket.Arn, connection.Arn, project.Arn), c)
+	}, pipelinePolicy(args, stores, connection.Arn, project.Arn), c)
 	if err != nil {
 		return nil, err
-	}
-	store := &codepipeline.PipelineArtifactStoreArgs{Type: pulumi.String("S3"), Location: bucket.Name}
-	if args.KeyArn != nil {
-		store.EncryptionKey = &codepipeline.PipelineArtifactStoreEncryptionKeyArgs{Id: args.KeyArn, Type: pulumi.String("KMS")}
 	}
 	pipeline, err := codepipeline.NewPipeline(ctx, name+"-pipeline", &codepipeline.PipelineArgs{
 		RoleArn:      own.Arn,
 		PipelineType: pulumi.String("V2"),
 		// A newer commit overtakes one that still waits in front of a stage; each stage has one delivery at a time.
 		ExecutionMode:  pulumi.String("SUPERSEDED"),
-		ArtifactStores: codepipeline.PipelineArtifactStoreArray{store},
+		ArtifactStores: declared(stores),
 		Triggers: codepipeline.PipelineTriggerArray{&codepipeline.PipelineTriggerArgs{
 			ProviderType: pulumi.String("CodeStarSourceConnection"),
 			GitConfiguration: &codepipeline.PipelineTriggerGitConfigurationArgs{
@@ -227,17 +249,20 @@ func NewDeliveryPipeline(
 
 // repository declares where the images lie. A tag names one image for ever, and no tagged image expires: every image that is
 // live or on standby anywhere carries its commit's tag.
-func (c *DeliveryPipeline) repository(ctx *pulumi.Context, name string, args Repository) (*ecr.Repository, error) {
+func (c *DeliveryPipeline) repository(ctx *pulumi.Context, name string, args *DeliveryPipelineArgs) (*ecr.Repository, error) {
+	encryption := &ecr.RepositoryEncryptionConfigurationArgs{EncryptionType: pulumi.String("AES256")}
+	if args.KeyArn != nil {
+		// Whoever pulls needs no permission for the key: ECR reads with a grant that it gives itself.
+		encryption = &ecr.RepositoryEncryptionConfigurationArgs{EncryptionType: pulumi.String("KMS"), KmsKey: args.KeyArn}
+	}
 	repository, err := ecr.NewRepository(ctx, name+"-images", &ecr.RepositoryArgs{
-		Name:                       pulumi.String(args.Name),
+		Name:                       pulumi.String(args.Repository.Name),
 		ImageTagMutability:         pulumi.String("IMMUTABLE"),
 		ImageScanningConfiguration: &ecr.RepositoryImageScanningConfigurationArgs{ScanOnPush: pulumi.Bool(true)},
-		EncryptionConfigurations: ecr.RepositoryEncryptionConfigurationArray{&ecr.RepositoryEncryptionConfigurationArgs{
-			EncryptionType: pulumi.String("AES256"),
-		}},
-		ForceDelete: pulumi.Bool(!args.Protect),
+		EncryptionConfigurations:   ecr.RepositoryEncryptionConfigurationArray{encryption},
+		ForceDelete:                pulumi.Bool(!args.Repository.Protect),
 		// Every environment runs images from here, so one wrong command must not delete it.
-	}, pulumi.Parent(c), pulumi.Protect(args.Protect))
+	}, pulumi.Parent(c), pulumi.Protect(args.Repository.Protect))
 	if err != nil {
 		return nil, err
 	}
@@ -245,11 +270,40 @@ func (c *DeliveryPipeline) repository(ctx *pulumi.Context, name string, args Rep
 		Repository: repository.Name,
 		Policy: pulumi.String(fmt.Sprintf(`{"rules":[{"rulePriority":1,"description":"What no tag names any more",`+
 			`"selection":{"tagStatus":"untagged","countType":"sinceImagePushed","countUnit":"days","countNumber":%d},`+
-			`"action":{"type":"expire"}}]}`, args.UntaggedDays)),
+			`"action":{"type":"expire"}}]}`, args.Repository.UntaggedDays)),
 	}, pulumi.Parent(repository))
+	if err != nil {
+		return nil, err
+	}
 	c.RepositoryName, c.RepositoryURL, c.RepositoryArn = repository.Name, repository.RepositoryUrl, repository.Arn
-	return repository, err
+	return repository, c.pullers(ctx, name, args, repository)
 }
+
+// pullers lets the environments of other accounts start what lies in the repository.
+func (c *DeliveryPipeline) pullers(ctx *pulumi.Context, name string, args *DeliveryPipelineArgs, repository *ecr.Repository) error {
+	var policy Policy
+	for _, e := range args.Environments {
+		if args.foreign(e) {
+			policy = append(policy, Statement{
+				Accounts: []string{e.Outputs.AccountID}, Actions: pullActions, Conditions: []Condition{ofRole(e.Outputs.ExecutionRoleArn)},
+			})
+		}
+	}
+	if len(policy) == 0 {
+		return nil
+	}
+	document, err := policy.Document()
+	if err != nil {
+		return err
+	}
+	_, err = ecr.NewRepositoryPolicy(ctx, name+"-images", &ecr.RepositoryPolicyArgs{
+		Repository: repository.Name, Policy: document,
+	}, pulumi.Parent(repository))
+	return err
+}
+
+// pullActions are what starting an image takes.
+var pullActions = []string{"ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"}
 
 // build declares the project that tests the change and builds its image. Building an image by docker needs the privileged
 // mode; the build's role is what bounds it.

@@ -43,6 +43,8 @@ type EcsEnvironmentArgs struct {
 	Region string
 	// Repositories are the names of the ECR repositories, in the same account and region, that images may be pulled from.
 	Repositories []string
+	// ForeignRepositories are those of other accounts or regions.
+	ForeignRepositories []ForeignRepository
 	// Subnets are where the tasks run; without a way to the internet from there (NAT or endpoints) they need PublicIP.
 	Subnets        pulumi.StringArrayInput
 	SecurityGroups pulumi.StringArrayInput
@@ -71,6 +73,9 @@ type EcsEnvironmentArgs struct {
 	// Protect makes Pulumi refuse to delete or replace the services. A change that needs that then fails before it begins.
 	Protect bool
 }
+
+// ForeignRepository is an ECR repository of another account or region. Its own policy must let another account's roles pull.
+type ForeignRepository struct{ AccountID, Region, Name string }
 
 // EcsSideArgs is where a colour's service is attached.
 type EcsSideArgs struct {
@@ -106,7 +111,7 @@ type Scaling struct {
 
 func (a *EcsEnvironmentArgs) validate() error {
 	switch {
-	case a == nil || a.Blue == nil || a.Subnets == nil || a.Family == "" || len(a.Repositories) == 0:
+	case a == nil || a.Blue == nil || a.Subnets == nil || a.Family == "" || len(a.Repositories)+len(a.ForeignRepositories) == 0:
 		return fmt.Errorf("EcsEnvironment: Family, Repositories, Subnets and Blue are needed")
 	case a.Scaling.Minimum < 1 || a.Scaling.Maximum < a.Scaling.Minimum:
 		return fmt.Errorf("EcsEnvironment: Scaling is %d to %d tasks; the minimum must be at least 1 and at most the maximum",
@@ -194,6 +199,9 @@ func (c *EcsEnvironment) roles(ctx *pulumi.Context, name string, args *EcsEnviro
 	for _, repository := range args.Repositories {
 		repositories = append(repositories, sibling(c.LogGroupArn, "ecr", "repository/"+repository))
 	}
+	for _, f := range args.ForeignRepositories {
+		repositories = append(repositories, moved(sibling(c.LogGroupArn, "ecr", "repository/"+f.Name), f.Region, f.AccountID))
+	}
 	execution, err := role(ctx, name+"-execution", "How ECS pulls the image and writes the log", tasks, append(Policy{
 		{
 			Actions:   []string{"logs:CreateLogStream", "logs:PutLogEvents"},
@@ -206,7 +214,7 @@ func (c *EcsEnvironment) roles(ctx *pulumi.Context, name string, args *EcsEnviro
 			Reason:    "a registry token is for all repositories",
 		},
 		{
-			Actions:   []string{"ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"},
+			Actions:   pullActions,
 			Resources: repositories,
 		},
 	}, secretsPolicy(args.Container.Secrets)...), c)

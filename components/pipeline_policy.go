@@ -25,11 +25,51 @@ func bucketState(bucket pulumi.StringInput, more ...string) Statement {
 	}
 }
 
-// pipelinePolicy allows what the pipeline's own actions do; what an environment's function does is that function's matter.
-func pipelinePolicy(args *DeliveryPipelineArgs, bucket, connection, project pulumi.StringInput) Policy {
-	var services, definitions, roles, functions []pulumi.StringInput
+// pipelinePolicy allows what the pipeline's own actions do. In an environment of another account that environment's own role
+// acts, which the pipeline takes on.
+func pipelinePolicy(args *DeliveryPipelineArgs, stores []*store, connection, project pulumi.StringInput) Policy {
+	var policy Policy
+	for _, s := range stores {
+		policy = append(policy, bucketState(s.bucket.Arn, "s3:GetBucketVersioning"), objects(s.bucket.Arn, "s3:PutObjectAcl"))
+	}
+	policy = append(policy,
+		useConnection(connection, "codeconnections"),
+		useConnection(connection, "codestar-connections"),
+		Statement{
+			Actions:   []string{"codebuild:StartBuild", "codebuild:BatchGetBuilds"},
+			Resources: []pulumi.StringInput{project},
+		},
+	)
+	var here []contract.Environment
+	var foreign []pulumi.StringInput
 	for _, e := range args.Environments {
-		o := e.Outputs
+		if args.foreign(e) {
+			foreign = append(foreign, e.Outputs.DeployRoleArn)
+		} else {
+			here = append(here, e.Outputs)
+		}
+	}
+	policy = append(policy, deployPolicy(here)...)
+	if len(foreign) > 0 {
+		policy = append(policy, Statement{Actions: []string{"sts:AssumeRole"}, Resources: foreign})
+	}
+	if args.TopicArn != nil {
+		policy = append(policy, Statement{Actions: []string{"sns:Publish"}, Resources: []pulumi.StringInput{args.TopicArn}})
+	}
+	for _, s := range stores {
+		policy = append(policy, useKey(s.key)...)
+	}
+	return policy
+}
+
+// deployPolicy allows what the pipeline's actions do in environments; what an environment's function does is that function's
+// matter.
+func deployPolicy(environments []contract.Environment) Policy {
+	if len(environments) == 0 {
+		return nil
+	}
+	var services, definitions, roles, functions []pulumi.StringInput
+	for _, o := range environments {
 		services = append(services, serviceArn(o.ClusterArn, o.BlueServiceName))
 		definitions = append(definitions, revisionsArn(o.BlueTaskDefinitionArn))
 		roles = append(roles, o.TaskRoleArn, o.ExecutionRoleArn)
@@ -40,14 +80,6 @@ func pipelinePolicy(args *DeliveryPipelineArgs, bucket, connection, project pulu
 		}
 	}
 	policy := Policy{
-		bucketState(bucket, "s3:GetBucketVersioning"),
-		objects(bucket, "s3:PutObjectAcl"),
-		useConnection(connection, "codeconnections"),
-		useConnection(connection, "codestar-connections"),
-		{
-			Actions:   []string{"codebuild:StartBuild", "codebuild:BatchGetBuilds"},
-			Resources: []pulumi.StringInput{project},
-		},
 		{
 			Actions:   []string{"ecs:DescribeServices", "ecs:UpdateService"},
 			Resources: services,
@@ -77,10 +109,7 @@ func pipelinePolicy(args *DeliveryPipelineArgs, bucket, connection, project pulu
 	if len(functions) > 0 {
 		policy = append(policy, Statement{Actions: []string{"lambda:InvokeFunction"}, Resources: functions})
 	}
-	if args.TopicArn != nil {
-		policy = append(policy, Statement{Actions: []string{"sns:Publish"}, Resources: []pulumi.StringInput{args.TopicArn}})
-	}
-	return append(policy, useKey(args.KeyArn)...)
+	return policy
 }
 
 // useConnection lets a role reach the source. A connection's ARN has the new or the old service name, and the action must have

@@ -65,14 +65,27 @@ func stages(args *DeliveryPipelineArgs, connection, project pulumi.StringInput) 
 		if e.Approval {
 			actions = append(actions, approve(args, i))
 		}
-		if e.Outputs.Strategy == contract.Rolling {
-			actions = append(actions, deploy(e, e.Outputs.BlueServiceName, args.DeployMinutes))
-		} else {
-			actions = append(actions, prepare(e), deploy(e, pulumi.String(variableOf(prepareNamespace(e), "ServiceName")), args.DeployMinutes), shift(e))
+		for _, a := range delivery(args, e) {
+			if e.Outputs.Region != args.Region {
+				a.Region = pulumi.String(e.Outputs.Region)
+			}
+			if args.foreign(e) {
+				a.RoleArn = e.Outputs.DeployRoleArn.ToStringOutput().ToStringPtrOutput()
+			}
+			actions = append(actions, a)
 		}
 		all = append(all, stage(e.Name, actions...))
 	}
 	return all
+}
+
+// delivery are the actions that take a release to an environment.
+func delivery(args *DeliveryPipelineArgs, e DeliveryEnvironment) []*codepipeline.PipelineStageActionArgs {
+	if e.Outputs.Strategy == contract.Rolling {
+		return []*codepipeline.PipelineStageActionArgs{deploy(e, e.Outputs.BlueServiceName, args.DeployMinutes)}
+	}
+	idle := pulumi.String(variableOf(prepareNamespace(e), "ServiceName"))
+	return []*codepipeline.PipelineStageActionArgs{prepare(e), deploy(e, idle, args.DeployMinutes), shift(e)}
 }
 
 // stage puts actions one after the other.

@@ -9,6 +9,7 @@ const (
 	typeTrafficShift     = "penguinshop:components:TrafficShift"
 	typeDeliveryPipeline = "penguinshop:components:DeliveryPipeline"
 	typeGitHubAccess     = "penguinshop:components:GitHubAccess"
+	typeDeployAccess     = "penguinshop:components:DeployAccess"
 	typeDataKey          = "penguinshop:components:DataKey"
 	typePrivateEndpoints = "penguinshop:components:PrivateEndpoints"
 	typeFlowLog          = "penguinshop:components:FlowLog"

@@ -15,17 +15,16 @@ func Export(ctx *pulumi.Context, e Environment) error {
 	}
 	var missing []string
 	for _, o := range Outputs() {
-		if o.field != nil && !o.missingFrom(e.Strategy) && *o.field(&e) == nil {
+		if o.needed(e.Strategy) && o.of(&e) == nil {
 			missing = append(missing, o.Key)
 		}
 	}
 	if len(missing) > 0 {
 		return fmt.Errorf("contract: the environment has no value for %s", strings.Join(missing, ", "))
 	}
-	ctx.Export(KeyStrategy, pulumi.String(e.Strategy))
 	for _, o := range Outputs() {
-		if o.field != nil && !o.missingFrom(e.Strategy) {
-			ctx.Export(o.Key, *o.field(&e))
+		if value := o.of(&e); value != nil && o.known(e.Strategy) {
+			ctx.Export(o.Key, value)
 		}
 	}
 	return nil

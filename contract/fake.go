@@ -11,8 +11,8 @@ func Fake(environment, strategy string) Environment {
 	e := Environment{Strategy: strategy}
 	values := FakeOutputs(environment, strategy)
 	for _, o := range Outputs() {
-		if value, ok := values[o.Key]; ok && o.field != nil {
-			*o.field(&e) = pulumi.String(value.(string))
+		if value, ok := values[o.Key].(string); ok {
+			o.put(&e, value, pulumi.String(value))
 		}
 	}
 	return e
@@ -23,7 +23,7 @@ func Fake(environment, strategy string) Environment {
 func FakeOutputs(environment, strategy string) map[string]any {
 	values := map[string]any{}
 	for _, o := range Outputs() {
-		if !o.missingFrom(strategy) {
+		if o.needed(strategy) {
 			values[o.Key] = sampleFor(environment, o)
 		}
 	}

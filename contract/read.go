@@ -68,17 +68,17 @@ func Read(ctx *pulumi.Context, stack string, opts ...pulumi.ResourceOption) (Env
 	}
 	var missing []string
 	for _, o := range Outputs() {
-		if o.missingFrom(e.Strategy) {
+		if !o.known(e.Strategy) {
 			continue
 		}
 		value, err := text(o.Key)
 		switch {
 		case err != nil:
 			return Environment{}, err
-		case value == "":
+		case value != "":
+			o.put(&e, value, reference.GetStringOutput(pulumi.String(o.Key)))
+		case o.needed(e.Strategy):
 			missing = append(missing, o.Key)
-		case o.field != nil:
-			*o.field(&e) = reference.GetStringOutput(pulumi.String(o.Key))
 		}
 	}
 	if len(missing) > 0 {

@@ -95,6 +95,7 @@ func checkEnvironment(c *Config, p *problems) {
 	checkHealth(c.LoadBalancer.HealthCheck, p)
 	checkService(c.Service, p)
 	checkSleep(c, p)
+	checkTools(c.Tools, p)
 	if c.Strategy == "rolling" {
 		return
 	}

@@ -21,7 +21,7 @@ type Config struct {
 	// preview rule, target groups, services) or holds the images, AWS's own deletion protection included. Without it Pulumi
 	// refuses both.
 	Unprotected string `json:"unprotected" example:"the environment is being torn down"`
-	// Whether logs and artifacts rest under a key of the stack's own, rotated every year, for a dollar a month, instead of
+	// Whether logs, artifacts and images rest under a key of the stack's own, rotated every year, for a dollar a month, instead of
 	// AWS's keys.
 	CustomerKey bool `json:"customerKey" default:"false" example:"true"`
 
@@ -39,6 +39,8 @@ type Config struct {
 	HTTPS *HTTPS `json:"https" role:"env" example:"{\"domain\": \"shop.example.com\", \"hostedZoneId\": \"Z0123456789ABCDEFGHIJ\"}"`
 	// The load balancer and how it judges its targets.
 	LoadBalancer LoadBalancer `json:"loadBalancer" role:"env" example:"{\"deletionProtection\": true}"`
+	// Where the images and the pipeline are, when that is another account or region than the environment's own.
+	Tools *Tools `json:"tools" role:"env" example:"{\"accountId\": \"210987654321\", \"region\": \"eu-central-1\"}"`
 	// The service's tasks.
 	Service Service `json:"service" role:"env" example:"{\"cpu\": 512, \"memoryMiB\": 1024, \"minimum\": 2}"`
 	// How a release's traffic is moved and judged (blueGreen only).
@@ -106,6 +108,16 @@ type ExistingNetwork struct {
 	PublicSubnetIDs []string `json:"publicSubnetIds" required:"true" example:"[\"subnet-0123456789abcdef0\", \"subnet-0123456789abcdef1\"]"`
 	// The tasks' subnets, which must reach the registry and AWS's services. Empty: the public ones, with public addresses.
 	TaskSubnetIDs []string `json:"taskSubnetIds" default:"[]" example:"[\"subnet-0123456789abcdef2\", \"subnet-0123456789abcdef3\"]"`
+}
+
+// Tools is where the images and the pipeline are.
+type Tools struct {
+	// The account of the shared stack, in quotes.
+	AccountID string `json:"accountId" required:"true" example:"210987654321"`
+	// The region of the shared stack.
+	Region string `json:"region" required:"true" example:"eu-central-1"`
+	// The name of the pipeline's role, in which * stands for what Pulumi adds. It alone may deliver here from another account.
+	PipelineRole string `json:"pipelineRole" default:"shared-delivery-pipeline-*" example:"shared-delivery-pipeline-*"`
 }
 
 // HTTPS is how users come in over TLS.

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"maps"
+	"slices"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
@@ -21,6 +22,7 @@ const (
 	ecsComponent       = "app"
 	alarmsComponent    = "alarms"
 	shiftComponent     = "shift"
+	deployComponent    = "deploy"
 )
 
 const (
@@ -74,8 +76,8 @@ func environment(ctx *pulumi.Context, c Config, archive Archive) error {
 	}
 	outputs := contract.Environment{
 		Environment:           pulumi.String(ctx.Stack()),
-		Region:                pulumi.String(home.region),
-		AccountID:             pulumi.String(home.account),
+		Region:                home.region,
+		AccountID:             home.account,
 		Strategy:              c.Strategy,
 		URL:                   alb.URL,
 		ClusterName:           service.ClusterName,
@@ -105,6 +107,9 @@ func environment(ctx *pulumi.Context, c Config, archive Archive) error {
 		outputs.ShiftFunctionName = shift.FunctionName
 		outputs.ShiftFunctionArn = shift.FunctionArn
 		outputs.ShiftPlan = pulumi.String(plan.String())
+	}
+	if err := deployAccess(ctx, c, home, &outputs); err != nil {
+		return err
 	}
 	return contract.Export(ctx, outputs)
 }
@@ -159,14 +164,15 @@ func tasks(
 	told := map[string]string{"PORT": port, "PODINFO_PORT": port}
 	maps.Copy(told, c.Service.Environment)
 	return components.NewEcsEnvironment(ctx, ecsComponent, &components.EcsEnvironmentArgs{
-		Family:         ctx.Project() + "-" + ctx.Stack(),
-		Region:         home.region,
-		Repositories:   repositories(c),
-		Subnets:        place.tasks,
-		PublicIP:       place.publicTasks,
-		SecurityGroups: pulumi.StringArray{alb.TaskSecurityGroupID},
-		Blue:           side(alb.Blue),
-		Green:          side(alb.Green),
+		Family:              ctx.Project() + "-" + ctx.Stack(),
+		Region:              home.region,
+		Repositories:        repositories(c),
+		ForeignRepositories: foreignRepositories(c),
+		Subnets:             place.tasks,
+		PublicIP:            place.publicTasks,
+		SecurityGroups:      pulumi.StringArray{alb.TaskSecurityGroupID},
+		Blue:                side(alb.Blue),
+		Green:               side(alb.Green),
 		Container: components.Container{
 			Name: containerName, Image: c.Service.PlaceholderImage, Port: containerPort,
 			Environment: told, Secrets: c.Service.Secrets, StopSeconds: stopSeconds,
@@ -190,11 +196,22 @@ func tasks(
 
 // repositories are those that the tasks' start may pull from: that of the releases, and that of a placeholder in ECR.
 func repositories(c Config) []string {
-	names := []string{c.EcrRepository}
-	if found := privateRepository.FindStringSubmatch(c.Service.PlaceholderImage); found != nil && found[1] != c.EcrRepository {
+	var names []string
+	if c.Tools == nil {
+		names = append(names, c.EcrRepository)
+	}
+	if found := privateRepository.FindStringSubmatch(c.Service.PlaceholderImage); found != nil && !slices.Contains(names, found[1]) {
 		names = append(names, found[1])
 	}
 	return names
+}
+
+// foreignRepositories are that of the releases, where it is of another account or region.
+func foreignRepositories(c Config) []components.ForeignRepository {
+	if c.Tools == nil {
+		return nil
+	}
+	return []components.ForeignRepository{{AccountID: c.Tools.AccountID, Region: c.Tools.Region, Name: c.EcrRepository}}
 }
 
 func dashboard(

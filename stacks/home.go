@@ -11,7 +11,7 @@ import (
 
 // home is the part of AWS that a stack stands in, with what everything in the stack shares.
 type home struct {
-	partition, region, account string
+	partition, dnsSuffix, region, account string
 	// key is what data rests under; nil means AWS's own keys.
 	key pulumi.StringInput
 	// topic is where people are told; nil where there is nobody to tell.
@@ -24,11 +24,16 @@ func settle(ctx *pulumi.Context, c Config) (home, error) {
 	if err != nil {
 		return home{}, err
 	}
-	if h.key, err = h.dataKey(ctx, c); err != nil {
-		return home{}, err
+	return h, h.furnish(ctx, c, nil)
+}
+
+// furnish declares the key, which the readers may use as well, and the topic.
+func (h *home) furnish(ctx *pulumi.Context, c Config, readers []components.KeyReader) (err error) {
+	if h.key, err = h.dataKey(ctx, c, keyComponent, readers); err != nil {
+		return err
 	}
 	h.topic, err = h.notifications(ctx, c)
-	return h, err
+	return err
 }
 
 // locate asks the provider where it works.
@@ -45,7 +50,7 @@ func locate(ctx *pulumi.Context) (home, error) {
 	if err != nil {
 		return home{}, fmt.Errorf("the AWS partition: %w", err)
 	}
-	return home{partition: partition.Partition, region: region.Name, account: account.AccountId}, nil
+	return home{partition: partition.Partition, dnsSuffix: partition.DnsSuffix, region: region.Name, account: account.AccountId}, nil
 }
 
 const (
@@ -54,14 +59,17 @@ const (
 )
 
 // dataKey declares the stack's own key where the config wants one; nil otherwise.
-func (h home) dataKey(ctx *pulumi.Context, c Config) (pulumi.StringInput, error) {
+func (h home) dataKey(
+	ctx *pulumi.Context, c Config, name string, readers []components.KeyReader, opts ...pulumi.ResourceOption,
+) (pulumi.StringInput, error) {
 	if !c.CustomerKey {
 		return nil, nil
 	}
-	key, err := components.NewDataKey(ctx, keyComponent, &components.DataKeyArgs{
+	key, err := components.NewDataKey(ctx, name, &components.DataKeyArgs{
 		Description: "Logs and artifacts of " + ctx.Project() + " " + ctx.Stack(),
 		AccountID:   h.account, Region: h.region, Partition: h.partition,
-	})
+		Readers: readers,
+	}, opts...)
 	if err != nil {
 		return nil, err
 	}

@@ -14,11 +14,18 @@ const pipelineComponent = "delivery"
 
 // shared declares the images and the pipeline, which it joins to the environments by what they promise.
 func shared(ctx *pulumi.Context, c Config) error {
-	environments, err := targets(ctx, c.Environments)
+	home, err := locate(ctx)
 	if err != nil {
 		return err
 	}
-	home, err := settle(ctx, c)
+	environments, err := targets(ctx, c, home)
+	if err != nil {
+		return err
+	}
+	if err := home.furnish(ctx, c, home.keyReaders(environments, home.region)); err != nil {
+		return err
+	}
+	regions, err := home.artifactRegions(ctx, c, environments)
 	if err != nil {
 		return err
 	}
@@ -36,6 +43,9 @@ func shared(ctx *pulumi.Context, c Config) error {
 		ApprovalMinutes:  c.Approval.Minutes,
 		DeployMinutes:    c.Deploy.Minutes,
 		LogRetentionDays: c.LogRetentionDays,
+		AccountID:        home.account,
+		Region:           home.region,
+		ArtifactRegions:  regions,
 		KeyArn:           home.key,
 		TopicArn:         home.topic,
 	})
@@ -56,10 +66,10 @@ func shared(ctx *pulumi.Context, c Config) error {
 }
 
 // targets reads every environment's outputs. What is wrong with any of them is told at once.
-func targets(ctx *pulumi.Context, listed []Target) ([]components.DeliveryEnvironment, error) {
+func targets(ctx *pulumi.Context, c Config, home home) ([]components.DeliveryEnvironment, error) {
 	var environments []components.DeliveryEnvironment
 	var problems []error
-	for i, t := range listed {
+	for i, t := range c.Environments {
 		stack := t.Stack
 		if stack == "" {
 			stack = fmt.Sprintf("%s/%s/%s", ctx.Organization(), ctx.Project(), t.Name)
@@ -71,6 +81,11 @@ func targets(ctx *pulumi.Context, listed []Target) ([]components.DeliveryEnviron
 				What:    fmt.Sprintf("is %s, but the stack %s was brought up with %s", t.Strategy, stack, outputs.Strategy),
 				Example: outputs.Strategy,
 			}}}
+		}
+		if err == nil {
+			if wrong := home.unreachable(c, fmt.Sprintf("%s:environments[%d]", ctx.Project(), i), stack, outputs); len(wrong) > 0 {
+				err = &ConfigError{Stack: ctx.Stack(), Problems: wrong}
+			}
 		}
 		if err != nil {
 			problems = append(problems, err)

@@ -113,15 +113,15 @@ in another language by a stack reference to ` + "`organization/penguinshop/<envi
 keeps its name, type and meaning; one for operators may change with the release that says so. This page is made from
 ` + "`contract.Outputs`" + `.
 
-| output | type | meaning | stability | in a rolling environment |
+| output | type | meaning | stability | exists |
 | --- | --- | --- | --- | --- |
 `)
 	for _, o := range contract.Outputs() {
-		rolling := "yes"
-		if o.BlueGreenOnly {
-			rolling = "no"
-		}
-		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s |\n", o.Key, o.Type, cell(o.Meaning), o.Stability, rolling)
+		exists := map[contract.Presence]string{
+			contract.Always: "always", contract.InBlueGreen: "where the strategy is blueGreen",
+			contract.Elsewhere: "where `tools` names another account or region",
+		}[o.Presence]
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s |\n", o.Key, o.Type, cell(o.Meaning), o.Stability, exists)
 	}
 	return b.String()
 }

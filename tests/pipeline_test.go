@@ -178,7 +178,7 @@ func TestALongPlanIsCutForTheApproval(t *testing.T) {
 		Run(t.Context(), "test", stacks.Declare, graph.WithOutputs("organization/penguinshop/one", long))
 	require.NoError(t, err)
 	shown := stagesOf(t, g)[2].Actions[0].Configuration["CustomData"]
-	assert.LessOrEqual(t, len(shown), 800)
+	assert.LessOrEqual(t, len(shown), 850)
 	assert.Contains(t, shown, "very")
 	assert.True(t, strings.HasSuffix(shown, "…"), "the cut is visible")
 }
@@ -219,12 +219,14 @@ func TestTheBuildIsToldWhichFindingsStopADelivery(t *testing.T) {
 	assert.NotContains(t, policy, mayAsk, "it is not asked")
 }
 
-func TestNoTaggedImageEverExpires(t *testing.T) {
+func TestImagesRestUnderTheStacksKeyAndNoTaggedOneEverExpires(t *testing.T) {
 	g := stack(t, "shared")
 	repository := one(t, g, "aws:ecr/repository:Repository", "delivery-images")
 	assert.Equal(t, "penguinshop-dev", repository.Inputs["name"])
 	assert.Equal(t, "IMMUTABLE", repository.Inputs["imageTagMutability"])
 	assert.True(t, repository.Protect)
+	key := one(t, g, "aws:kms/key:Key", "data-key").Outputs["arn"]
+	assert.Equal(t, []any{map[string]any{"encryptionType": "KMS", "kmsKey": key}}, repository.Inputs["encryptionConfigurations"])
 	policy := parsed(t, one(t, g, "aws:ecr/lifecyclePolicy:LifecyclePolicy", "delivery-images"), "policy").(map[string]any)
 	for _, rule := range policy["rules"].([]any) {
 		selection := rule.(map[string]any)["selection"].(map[string]any)

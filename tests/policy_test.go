@@ -34,6 +34,7 @@ func documents(t *testing.T, g *graph.Graph) map[string]document {
 	for typ, property := range map[string]string{
 		"aws:iam/rolePolicy:RolePolicy": "policy", "aws:iam/role:Role": "assumeRolePolicy",
 		"aws:s3/bucketPolicy:BucketPolicy": "policy", "aws:kms/key:Key": "policy",
+		"aws:ecr/repositoryPolicy:RepositoryPolicy": "policy",
 	} {
 		for _, r := range g.OfType(typ) {
 			var d document

@@ -115,7 +115,7 @@ func checkout(ctx *pulumi.Context) error {
 	}
 	plan, _ := policy.Plan()
 	return contract.Export(ctx, contract.Environment{
-		Environment: pulumi.String(ctx.Stack()), Region: pulumi.String(region.Name), AccountID: pulumi.String(account.AccountId),
+		Environment: pulumi.String(ctx.Stack()), Region: region.Name, AccountID: account.AccountId,
 		Strategy: contract.BlueGreen, URL: alb.URL,
 		ClusterName: service.ClusterName, ClusterArn: service.ClusterArn, ContainerName: pulumi.String(name),
 		BlueServiceName: service.Blue.ServiceName, GreenServiceName: service.Green.ServiceName,
