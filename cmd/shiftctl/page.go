@@ -14,12 +14,12 @@ import (
 	"github.com/penguinshop/delivery/operator"
 )
 
-// page is where a verb writes for people: how wide it is, and whether it takes colours.
+// page is where a verb writes for people: how large it is, and whether it takes colours.
 type page struct {
-	out      io.Writer
-	terminal bool
-	width    int
-	colours  bool
+	out           io.Writer
+	terminal      bool
+	width, height int
+	colours       bool
 }
 
 // narrow is the width that every table fits into, and that of what is no terminal.
@@ -29,8 +29,8 @@ func pageOf(out io.Writer) page {
 	p := page{out: out, width: narrow}
 	if file, ok := out.(*os.File); ok && term.IsTerminal(int(file.Fd())) {
 		p.terminal = true
-		if width, _, err := term.GetSize(int(file.Fd())); err == nil && width > 0 {
-			p.width = width
+		if width, height, err := term.GetSize(int(file.Fd())); err == nil && width > 0 {
+			p.width, p.height = width, height
 		}
 		p.colours = os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
 	}

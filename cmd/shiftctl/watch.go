@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jedib0t/go-pretty/v6/text"
 	"github.com/spf13/cobra"
 
 	"github.com/penguinshop/delivery/operator"
@@ -81,12 +82,14 @@ type view struct {
 	page
 	json bool
 	// said is the last line of each environment, without what changes all the time.
-	said  map[string]string
-	drawn int
+	said map[string]string
+	// drawn are the lines that stand on the terminal.
+	drawn []string
 }
 
 func (v *view) show(all []operator.Status) {
 	if v.terminal && !v.json {
+		v.page = pageOf(v.out) // a window may have become another size
 		v.redraw(all)
 		return
 	}
@@ -98,8 +101,8 @@ func (v *view) show(all []operator.Status) {
 		v.said[s.Environment] = key
 		if !v.json {
 			fmt.Fprintf(v.out, "%s %s %s\n", s.At.Local().Format(time.TimeOnly), s.Environment, words)
-		} else if text, err := json.Marshal(s); err == nil {
-			fmt.Fprintln(v.out, string(text))
+		} else if object, err := json.Marshal(s); err == nil {
+			fmt.Fprintln(v.out, string(object))
 		}
 	}
 }
@@ -115,11 +118,24 @@ func (v *view) redraw(all []operator.Status) {
 			fresh.line("trouble", s.Environment+": "+trouble)
 		}
 	}
-	if v.drawn > 0 {
-		fmt.Fprintf(v.out, "\x1b[%dA\x1b[J", v.drawn)
+	switch rows := v.rows(v.drawn); {
+	case rows == 0:
+	case rows < v.height || v.height == 0:
+		fmt.Fprintf(v.out, "\x1b[%dA\x1b[J", rows)
+	default: // what has scrolled away cannot be written over
+		fmt.Fprint(v.out, "\x1b[H\x1b[2J")
 	}
-	v.drawn = strings.Count(buffer.String(), "\n")
+	v.drawn = strings.Split(strings.TrimSuffix(buffer.String(), "\n"), "\n")
 	_, _ = v.out.Write(buffer.Bytes()) // a terminal that is gone has no reader
+}
+
+// rows is how many rows of the terminal the lines take: one that is too long goes on in the next row.
+func (v *view) rows(lines []string) int {
+	n := 0
+	for _, line := range lines {
+		n += max(1, (text.StringWidthWithoutEscSequences(line)+v.width-1)/v.width)
+	}
+	return n
 }
 
 // change is a status in one line, and the part of it whose change is worth another line: not the passing of time.
