@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/penguinshop/delivery/shiftfn/rollout"
@@ -143,7 +144,8 @@ const preparing = 15 * time.Minute
 func (c *Controller) Prepare(ctx context.Context, run Run, job, token string) error {
 	p := &preparation{Began: c.Clock.Now()}
 	if token != "" {
-		if err := json.Unmarshal([]byte(token), p); err != nil {
+		var err error
+		if p, err = parsePreparation(token); err != nil {
 			return c.Refuse(ctx, run, job, "the continuation token cannot be read: "+err.Error())
 		}
 	}
@@ -190,6 +192,19 @@ type preparation struct {
 	Began time.Time `json:"began"`
 	// Woken is true when the live side was found asleep.
 	Woken bool `json:"woken,omitempty"`
+}
+
+func parsePreparation(token string) (*preparation, error) {
+	p := &preparation{}
+	decoder := json.NewDecoder(strings.NewReader(token))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(p); err != nil {
+		return nil, err
+	}
+	if p.Began.IsZero() {
+		return nil, errors.New("it does not say when the preparation began")
+	}
+	return p, nil
 }
 
 // ready is one tick of Prepare. It is done when the job has its answer, or another run has begun the job.

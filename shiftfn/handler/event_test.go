@@ -7,15 +7,18 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/penguinshop/delivery/shiftfn/settings"
 )
 
-// FuzzEvent holds that whatever the function is invoked with is one of the three events, or an error that repeats nothing of it.
+// FuzzEvent holds that whatever the function is invoked with is one of the four events, or an error that repeats nothing of it.
 func FuzzEvent(f *testing.F) {
 	for _, seed := range []string{
 		`{}`, `null`, `{"CodePipeline.job":{"id":"1","data":{}}}`, shift("job-1", "{}"), question("job-1", `{"command":"prepare"}`, ""),
 		`{"source":"aws.cloudwatch","detail":{"alarmName":"errors"}}`, `{"source":"aws.cloudwatch","alarmData":{"alarmName":"errors"}}`,
 		`{"version":1,"kind":"ended","due":"2026-03-01T12:00:00Z","order":{"candidate":"green","digest":""}}`,
 		`{"version":1,"kind":"standby","live":"blue","due":"0001-01-01T00:00:00Z"}`, `{"CodePipeline.job":null,"kind":"shift"}`,
+		`{"command":"sleep"}`, `{"command":"wake","scheduled":"2026-03-01T07:00:00Z"}`, `{"command":"sleep","scheduled":"<aws.scheduler.scheduled-time>"}`,
 	} {
 		f.Add([]byte(seed))
 	}
@@ -39,6 +42,10 @@ func FuzzEvent(f *testing.F) {
 			again, err := parseEvent([]byte(e.lease.String()))
 			require.NoError(t, err)
 			assert.Equal(t, e.lease.String(), again.lease.String())
+		}
+		if e.call != nil {
+			found++
+			assert.Contains(t, []string{settings.CommandSleep, settings.CommandWake}, e.call.Command)
 		}
 		assert.Equal(t, 1, found)
 	})
