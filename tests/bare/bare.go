@@ -61,6 +61,9 @@ type Options struct {
 	Graphs []*graph.Graph
 	// Clock is the services' time. Tasks, where it is set, is that of tasks, targets and their scaling, and Metrics that of CloudWatch.
 	Clock, Tasks, Metrics clock.Clock
+	// Engine runs the images that Images finds. Without them every image is one of another registry.
+	Engine container.Engine
+	Images ecs.Images
 	// Repository and Builds are what a declared pipeline reads and runs; nil where none is started.
 	Repository codepipeline.Repository
 	Builds     codepipeline.Builds
@@ -96,6 +99,14 @@ func (loopback) Listen(ctx context.Context) (net.Listener, string, error) {
 	return listener, "127.0.0.1", err
 }
 
+// foreign finds no image but those of other registries.
+func foreign(_ context.Context, image string) (ecs.Image, error) {
+	if strings.Contains(image, "absent") {
+		return ecs.Image{}, errors.New("not found")
+	}
+	return ecs.Image{}, ecs.ErrForeign
+}
+
 // Raise starts the services and creates in them what is declared. They end with the test.
 func Raise(t *testing.T, o Options) *World {
 	t.Helper()
@@ -118,14 +129,11 @@ func Raise(t *testing.T, o Options) *World {
 	w.ELB, err = elb.New(elb.Options{Clock: tasks, Meter: w.CloudWatch.Meter(), Journal: j})
 	require.NoError(t, err)
 	closed(w.ELB.Close)
-	w.ECS = ecs.New(ecs.Options{Region: Region, Account: Account, Clock: tasks, Journal: j, Engine: loopback{}, TargetGroups: w.ELB,
-		Parameters: w.Parameters, Logs: w.Logs,
-		Images: func(_ context.Context, image string) (ecs.Image, error) {
-			if strings.Contains(image, "absent") {
-				return ecs.Image{}, errors.New("not found")
-			}
-			return ecs.Image{}, ecs.ErrForeign
-		}})
+	if o.Engine == nil {
+		o.Engine, o.Images = loopback{}, foreign
+	}
+	w.ECS = ecs.New(ecs.Options{Region: Region, Account: Account, Clock: tasks, Journal: j, Engine: o.Engine, Images: o.Images,
+		TargetGroups: w.ELB, Parameters: w.Parameters, Logs: w.Logs})
 	closed(w.ECS.Close)
 	w.Scaling = appautoscaling.New(appautoscaling.Options{Region: Region, Account: Account, Clock: tasks, Journal: j, ECS: w.ECS, Metrics: w.CloudWatch})
 	closed(w.Scaling.Close)

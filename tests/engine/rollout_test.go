@@ -133,7 +133,7 @@ func TestNoUpUndoesWhatADeliveryHasWritten(t *testing.T) {
 		require.NoError(t, err)
 		s := newSandbox(t)
 		h = buildOn(t, s.services, stacks.Declare)
-		d = delivery{elb: s.elb, ecs: s.ecs, scaling: s.scaling}
+		d = delivery{elb: s.ELB, ecs: s.ECS, scaling: s.Scaling}
 	} else {
 		h = buildAnywhere(t, stacks.Declare)
 		config := aws.Config{Region: "eu-central-1", BaseEndpoint: &emulator.URL, Credentials: credentials.NewStaticCredentialsProvider("test", "test", "")}

@@ -21,32 +21,20 @@ import (
 	ecsapi "github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/stretchr/testify/require"
 
-	"github.com/penguinshop/delivery/sandbox/appautoscaling"
 	"github.com/penguinshop/delivery/sandbox/clock"
-	"github.com/penguinshop/delivery/sandbox/cloudwatch"
 	"github.com/penguinshop/delivery/sandbox/codepipeline"
 	"github.com/penguinshop/delivery/sandbox/container"
 	"github.com/penguinshop/delivery/sandbox/ecs"
-	"github.com/penguinshop/delivery/sandbox/elb"
-	"github.com/penguinshop/delivery/sandbox/events"
 	"github.com/penguinshop/delivery/sandbox/graph"
-	"github.com/penguinshop/delivery/sandbox/journal"
-	"github.com/penguinshop/delivery/sandbox/lambda"
-	"github.com/penguinshop/delivery/sandbox/logs"
-	"github.com/penguinshop/delivery/sandbox/scheduler"
-	"github.com/penguinshop/delivery/sandbox/ssm"
-	"github.com/penguinshop/delivery/shiftfn/adapter"
+	"github.com/penguinshop/delivery/tests/bare"
 	"github.com/penguinshop/delivery/tests/engine/standin"
 )
 
 // sandbox is the sandbox's own services behind the real engine's provider: load balancer, ECS, pipeline and the real function.
 // Only builds and containers are stood in for: a build hands on a digest, and a container tells what it was started with.
 type sandbox struct {
-	elb       *elb.Service
-	ecs       *ecs.Service
-	scaling   *appautoscaling.Service
-	pipelines *codepipeline.Service
-	services  map[string]standin.Service
+	*bare.World
+	services map[string]standin.Service
 
 	mu     sync.Mutex
 	commit string
@@ -58,51 +46,13 @@ const faster = 20
 
 func newSandbox(t *testing.T) *sandbox {
 	t.Helper()
-	const region, account = "eu-central-1", "123456789012"
 	s := &sandbox{services: map[string]standin.Service{}}
-	time := clock.Scaled(faster)
-	told := journal.New(time)
-	closed := func(closer func() error) { t.Cleanup(func() { require.NoError(t, closer()) }) }
-
-	metrics := cloudwatch.New(cloudwatch.Options{Region: region, Account: account, Clock: time, Journal: told})
-	closed(metrics.Close)
-	var err error
-	s.elb, err = elb.New(elb.Options{Clock: time, Meter: metrics.Meter(), Journal: told})
-	require.NoError(t, err)
-	closed(s.elb.Close)
-	lines := logs.New(logs.Options{Region: region, Account: account, Clock: time})
-	parameters := ssm.New(ssm.Options{Region: region, Account: account, Clock: time})
-	s.ecs = ecs.New(ecs.Options{Region: region, Account: account, Clock: time, Journal: told, Engine: mirrors{}, Images: imageOf,
-		TargetGroups: s.elb, Parameters: parameters, Logs: lines})
-	closed(s.ecs.Close)
-	s.scaling = appautoscaling.New(appautoscaling.Options{Region: region, Account: account, Clock: time, Journal: told, ECS: s.ecs, Metrics: metrics})
-	closed(s.scaling.Close)
-	var functions *lambda.Service
-	invoke := func(ctx context.Context, _, arn string, payload []byte) error {
-		return functions.InvokeAsync(ctx, arn, payload)
-	}
-	schedules := scheduler.New(scheduler.Options{Region: region, Account: account, Clock: time, Journal: told, Invoke: invoke})
-	closed(schedules.Close)
-	buses := events.New(events.Options{Region: region, Account: account, Clock: time, Journal: told, Invoke: invoke})
-	closed(buses.Close)
-	functions = lambda.New(lambda.Config{Clock: time, Journal: told, Log: func(_, _, line string) { t.Log(line) }, Clients: func() adapter.Clients {
-		return adapter.Clients{ELB: s.elb, ECS: s.ecs, Scaling: s.scaling, CloudWatch: metrics, Logs: lines, CodePipeline: s.pipelines,
-			Parameters: parameters, Scheduler: schedules, EventBridge: buses, HTTP: s.elb.Client()}
-	}})
-	closed(functions.Close)
-	s.pipelines = codepipeline.New(codepipeline.Config{Clock: time, Journal: told, Region: region, Account: account,
-		Folder: filepath.Join(t.TempDir(), "artifacts"), Repository: s, Builds: s, Functions: functions, Services: s.ecs, Events: buses})
-	closed(s.pipelines.Close)
-
-	for _, of := range []interface {
-		Providers() map[string]graph.Provider
-	}{s.elb, s.ecs, s.scaling, metrics, lines, parameters, schedules, buses, functions, s.pipelines} {
-		for typ, provider := range of.Providers() {
-			s.services[typ] = provided{provider}
-		}
+	s.World = bare.Raise(t, bare.Options{Clock: clock.Scaled(faster), Engine: mirrors{}, Images: imageOf, Repository: s, Builds: s})
+	for typ, provider := range s.Providers {
+		s.services[typ] = provided{provider}
 	}
 	definitions := "aws:ecs/taskDefinition:TaskDefinition"
-	s.services[definitions] = revisions{s.services[definitions], s.ecs}
+	s.services[definitions] = revisions{s.services[definitions], s.ECS}
 	return s
 }
 
@@ -177,9 +127,9 @@ func (s *sandbox) deliver(t *testing.T, pipeline, commit string) {
 	s.mu.Lock()
 	s.commit = commit
 	s.mu.Unlock()
-	started, err := s.pipelines.StartPipelineExecution(t.Context(), &pipelineapi.StartPipelineExecutionInput{Name: &pipeline})
+	started, err := s.Pipelines.StartPipelineExecution(t.Context(), &pipelineapi.StartPipelineExecutionInput{Name: &pipeline})
 	require.NoError(t, err)
-	ended, err := s.pipelines.Wait(t.Context(), pipeline, *started.PipelineExecutionId)
+	ended, err := s.Pipelines.Wait(t.Context(), pipeline, *started.PipelineExecutionId)
 	require.NoError(t, err)
 	require.Equal(t, types.PipelineExecutionStatusSucceeded, ended.Status, aws.ToString(ended.StatusSummary))
 }
@@ -189,7 +139,7 @@ func (s *sandbox) answer(t *testing.T, url string) container.Spec {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url+"/", nil)
 	require.NoError(t, err)
-	response, err := s.elb.Client().Do(request)
+	response, err := s.ELB.Client().Do(request)
 	require.NoError(t, err)
 	defer response.Body.Close()
 	var spec container.Spec
