@@ -193,13 +193,13 @@ func (c *Controller) tick(ctx context.Context, h *hold, state rollout.State) err
 		if d.Outcome != "" {
 			return c.finish(ctx, h, d)
 		}
-		if turned || moving {
+		if h.unsaved = h.unsaved || turned || moving; h.unsaved {
 			h.save(ctx, state)
 		}
 		if failed && d.Want.Weights == nil {
 			h.diagnose(ctx, state.Candidate)
 		}
-		acted := c.apply(ctx, d.Want.Changes(&seen))
+		acted := c.apply(ctx, h.known(d.Want.Changes(&seen), state))
 		if failed && d.Want.Weights != nil {
 			h.diagnose(ctx, state.Candidate)
 		}
@@ -269,8 +269,13 @@ func (c *Controller) handOver(ctx context.Context, h *hold, state rollout.State,
 	if h.lease.Job == "" {
 		return nil
 	}
-	err = c.Pipeline.Continue(ctx, h.lease.Job, token, d.Headline()+". "+d.Reason)
-	if !errors.Is(err, ErrJobGone) || !h.taken {
+	gone := false
+	err = c.again(ctx, h.run, func() error {
+		err := c.Pipeline.Continue(ctx, h.lease.Job, token, d.Headline()+". "+d.Reason)
+		gone = errors.Is(err, ErrJobGone)
+		return answered(err)
+	})
+	if !gone || !h.taken {
 		return err
 	}
 	c.Log.Warn("the pipeline does not wait any more; turning the shift round")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/penguinshop/delivery/shiftfn/rollout"
@@ -17,6 +18,8 @@ type hold struct {
 	// continues is true for a run that goes on with a shift which another run began.
 	continues bool
 	taken     bool
+	// unsaved is true while the lease does not hold yet what the state asks for.
+	unsaved bool
 	// refusal says why the job must be refused: another job's shift is under way.
 	refusal string
 }
@@ -112,7 +115,6 @@ func (h *hold) mine(ctx context.Context, state rollout.State) error {
 }
 
 // save writes the state into the lease before the world is changed, so that a run that is cut off is continued from there.
-// What cannot be saved is not lost: the state before it, and the world, are enough to go on.
 func (h *hold) save(ctx context.Context, state rollout.State) {
 	if !h.taken {
 		return
@@ -122,9 +124,19 @@ func (h *hold) save(ctx context.Context, state rollout.State) {
 		h.lease.Token, h.lease.Due = token, h.due()
 		err = h.controller.Leases.Write(ctx, h.lease)
 	}
-	if err != nil {
+	if h.unsaved = err != nil; err != nil {
 		h.controller.Log.Warn("the state could not be saved", "error", err)
 	}
+}
+
+// known leaves out what a run that continues this one would take for somebody else's doing: traffic that moves forward by a
+// state that is not saved. It moves a tick later. On the way back nothing waits: what is saved or not, all traffic on the
+// stable side is where it belongs.
+func (h *hold) known(changes []rollout.Change, state rollout.State) []rollout.Change {
+	if !h.unsaved || state.Turned > 0 {
+		return changes
+	}
+	return slices.DeleteFunc(changes, func(c rollout.Change) bool { return c.Kind == rollout.ChangeWeights })
 }
 
 // diagnose gathers, once, what a person will want to know of the failure.
