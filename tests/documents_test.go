@@ -150,7 +150,8 @@ made from sandbox/drill/catalogue.go.
 The summary is a list of ` + "`{\"drill\", \"expected\", \"outcome\", \"requests\", \"failed\", \"badVersionRequests\", \"secondsToSafety\", \"passed\"}`" + `.
 ` + "`badVersionRequests`" + ` counts users' requests that a broken release answered, or failed to answer; ` + "`secondsToSafety`" + ` is the time, as it
 would pass in AWS, from the first request that failed or met a broken release to the last. A drill passes when the delivery ended as expected,
-the release never had more of the traffic than is written here, and no more requests failed.
+the release never had more of the traffic than is written here, and no more requests failed. Where shiftfn is killed is a sample, the
+same in every run; the generated histories in ` + "`shiftfn/controller`" + ` end it between any two of its calls.
 
 | drill | what is broken | what a user sees | the delivery is | traffic that the release may get | requests that may fail |
 | --- | --- | --- | --- | --: | --: |
