@@ -3,6 +3,7 @@ package stacks
 import (
 	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
@@ -65,33 +66,35 @@ func shared(ctx *pulumi.Context, c Config) error {
 	return nil
 }
 
-// targets reads every environment's outputs. What is wrong with any of them is told at once.
+// targets reads every environment's outputs, all at once: the engine takes its time for each. What is wrong with any of them is
+// told at once, too.
 func targets(ctx *pulumi.Context, c Config, home home) ([]components.DeliveryEnvironment, error) {
-	var environments []components.DeliveryEnvironment
-	var problems []error
+	environments := make([]components.DeliveryEnvironment, len(c.Environments))
+	problems := make([]error, len(c.Environments))
+	var reading sync.WaitGroup
 	for i, t := range c.Environments {
-		stack := t.Stack
-		if stack == "" {
-			stack = fmt.Sprintf("%s/%s/%s", ctx.Organization(), ctx.Project(), t.Name)
-		}
-		outputs, err := contract.Read(ctx, stack)
-		if err == nil && outputs.Strategy != t.Strategy {
-			err = &ConfigError{Stack: ctx.Stack(), Problems: []Problem{{
-				Path:    fmt.Sprintf("%s:environments[%d].strategy", ctx.Project(), i),
-				What:    fmt.Sprintf("is %s, but the stack %s was brought up with %s", t.Strategy, stack, outputs.Strategy),
-				Example: outputs.Strategy,
-			}}}
-		}
-		if err == nil {
-			if wrong := home.unreachable(c, fmt.Sprintf("%s:environments[%d]", ctx.Project(), i), stack, outputs); len(wrong) > 0 {
-				err = &ConfigError{Stack: ctx.Stack(), Problems: wrong}
+		reading.Go(func() {
+			stack := t.Stack
+			if stack == "" {
+				stack = fmt.Sprintf("%s/%s/%s", ctx.Organization(), ctx.Project(), t.Name)
 			}
-		}
-		if err != nil {
-			problems = append(problems, err)
-			continue
-		}
-		environments = append(environments, components.DeliveryEnvironment{Name: t.Name, Approval: t.Approval, Outputs: outputs})
+			outputs, err := contract.Read(ctx, stack)
+			if err == nil && outputs.Strategy != t.Strategy {
+				err = &ConfigError{Stack: ctx.Stack(), Problems: []Problem{{
+					Path:    fmt.Sprintf("%s:environments[%d].strategy", ctx.Project(), i),
+					What:    fmt.Sprintf("is %s, but the stack %s was brought up with %s", t.Strategy, stack, outputs.Strategy),
+					Example: outputs.Strategy,
+				}}}
+			}
+			if err == nil {
+				if wrong := home.unreachable(c, fmt.Sprintf("%s:environments[%d]", ctx.Project(), i), stack, outputs); len(wrong) > 0 {
+					err = &ConfigError{Stack: ctx.Stack(), Problems: wrong}
+				}
+			}
+			environments[i] = components.DeliveryEnvironment{Name: t.Name, Approval: t.Approval, Outputs: outputs}
+			problems[i] = err
+		})
 	}
+	reading.Wait()
 	return environments, errors.Join(problems...)
 }

@@ -550,6 +550,8 @@ func TestShiftingTheTraffic(t *testing.T) {
 			assert.Equal(t, 70, s.decide().State.Usual, phase)
 			s.seen.Blue.Metrics = nil
 			assert.Equal(t, 70, s.decide().State.Usual, phase)
+			s.seen.Blue.Metrics = periods(s.seen.Now, rollout.Counts{Requests: 1000, Latency: 80 * time.Millisecond})
+			assert.Equal(t, 80, s.decide().State.Usual, "%s: the newest, though it is the only one", phase)
 		}
 	})
 	t.Run("does not count the same metrics twice", func(t *testing.T) {
@@ -686,6 +688,14 @@ func TestGoingBack(t *testing.T) {
 		d := s.decide()
 		assert.Equal(t, rollout.Halted, d.Outcome)
 		assert.Contains(t, d.Reason, "300 of 1000")
+	})
+	t.Run("halts when the stable side's only minute failed beyond doubt, and at no less", func(t *testing.T) {
+		s := aborting(t, 10)
+		s.seen.Blue.Metrics = periods(s.seen.Now, rollout.Counts{Requests: 1000, Errors: 300})
+		assert.Equal(t, rollout.Halted, s.decide().Outcome)
+		// A sixth of what the limit of 0.5 % leaves, and that limit: 17.083 %. So many requests prove 17.081 %.
+		s.seen.Blue.Metrics = periods(s.seen.Now, rollout.Counts{Requests: 1e9, Errors: 170_870_000})
+		assert.Zero(t, percent(t, s.decide()))
 	})
 	t.Run("does not mind a stable side whose users failed earlier", func(t *testing.T) {
 		s := aborting(t, 10)
@@ -879,6 +889,43 @@ func TestALostLeaseEndsTheRunAndTellsNobody(t *testing.T) {
 	}
 }
 
+func TestWhatATickForgets(t *testing.T) {
+	t.Run("the rows of the weight before", func(t *testing.T) {
+		s := at(t, canary(t), rollout.Shifting, 10, time.Hour)
+		s.state.Weight, s.state.Targets, s.state.Probes, s.state.Metrics, s.state.Judged = 0, 1, 1, 1, 7
+		s.seen.Green.Targets, s.seen.Probes, s.seen.Green.Metrics = nil, nil, nil // nothing that would end a row
+		d := s.decide()
+		assert.Equal(t, []int{10, 0, 0, 0}, []int{d.State.Weight, d.State.Targets, d.State.Probes, d.State.Metrics})
+		assert.Zero(t, d.State.Judged)
+	})
+	t.Run("the unknown looks before it could begin", func(t *testing.T) {
+		s := at(t, canary(t), rollout.Checking, 0, time.Minute)
+		s.state.Unknowns = 3
+		assert.Zero(t, s.decide().State.Unknowns)
+	})
+	t.Run("what it took the weights for, at its first look", func(t *testing.T) {
+		s := at(t, canary(t), rollout.Checking, 0, time.Minute)
+		s.state.Weight, s.state.Writing = 7, 8
+		d := s.decide()
+		assert.Equal(t, rollout.Probing, d.State.Phase)
+		assert.Equal(t, []int{0, 0}, []int{d.State.Weight, d.State.Writing})
+		s.seen.Release, s.state.Unknowns = nil, 3
+		d = s.decide()
+		assert.Equal(t, rollout.Halted, d.Outcome)
+		assert.Equal(t, []int{0, 0}, []int{d.State.Weight, d.State.Writing})
+	})
+}
+
+func TestABlindTickSaysWhatItCannotSeeAndWhatItSawLast(t *testing.T) {
+	s := at(t, canary(t), rollout.Shifting, 10, time.Minute)
+	s.state.Writing = 50
+	s.seen.Weights = nil
+	d := s.decide()
+	assert.Equal(t, rollout.Weights{Blue: 90, Green: 10}, d.Weights)
+	assert.True(t, d.Stale)
+	assert.Equal(t, []rollout.Finding{{Source: "weights", Text: "the listener could not be read"}}, d.Findings)
+}
+
 func TestWhatATickLooksAt(t *testing.T) {
 	p := canary(t)
 	for phase, want := range map[rollout.Phase]rollout.Look{
@@ -887,6 +934,7 @@ func TestWhatATickLooksAt(t *testing.T) {
 		rollout.Probing:   {Probes: 50, Alarms: []string{"errors"}, Since: noon.Add(-rollout.Grace)},
 		rollout.Shifting:  {Probes: 10, Alarms: []string{"errors"}, Since: noon},
 		rollout.Promoting: {},
+		rollout.Aborting:  {Since: noon},
 	} {
 		s := at(t, p, phase, 10, 10*time.Minute)
 		want.Candidate = rollout.Green

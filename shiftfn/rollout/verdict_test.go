@@ -92,6 +92,14 @@ func TestProbesAreWorthNothingWhenAnotherVersionAnswers(t *testing.T) {
 	}
 }
 
+func TestProbesSayWhatKeptThemFromArriving(t *testing.T) {
+	s := at(t, canary(t), rollout.Shifting, 10, 0)
+	s.seen.Probes = &rollout.Probed{Unsent: 5, Example: "GET /: no such host"}
+	assert.Equal(t, "none of 5 reached the load balancer: GET /: no such host", s.verdict(t, "probes").Text)
+	s.seen.Probes = &rollout.Probed{Sent: 2, Unsent: 5, Example: "GET /: no such host"}
+	assert.Equal(t, "5 of 7 did not reach the load balancer: GET /: no such host", s.verdict(t, "probes").Text)
+}
+
 func TestTargetsAreJudgedByTheShareThatIsRequired(t *testing.T) {
 	for _, test := range []struct {
 		size, percent, healthy int
@@ -99,7 +107,7 @@ func TestTargetsAreJudgedByTheShareThatIsRequired(t *testing.T) {
 	}{
 		{4, 75, 4, rollout.Pass}, {4, 75, 3, rollout.Pass}, {4, 75, 2, rollout.Fail}, {2, 75, 2, rollout.Pass}, {2, 75, 1, rollout.Fail},
 		{3, 50, 2, rollout.Pass}, {3, 50, 1, rollout.Fail}, {1, 1, 1, rollout.Pass}, {1, 1, 0, rollout.Fail}, {200, 1, 2, rollout.Pass}, {200, 1, 1, rollout.Fail},
-		{0, 75, 1, rollout.Pass}, {0, 75, 0, rollout.Fail}, {10, 100, 9, rollout.Fail}, {10, 100, 10, rollout.Pass},
+		{0, 75, 1, rollout.Pass}, {0, 75, 0, rollout.Fail}, {10, 100, 9, rollout.Fail}, {10, 100, 10, rollout.Pass}, {100, 100, 99, rollout.Fail},
 	} {
 		s := at(t, canary(t), rollout.Shifting, 10, 0)
 		s.plan.Limits.HealthyPercent, s.state.Size = test.percent, test.size
@@ -121,24 +129,27 @@ func TestMetricsAreJudgedByWhatTheyProve(t *testing.T) {
 		want   rollout.Verdict
 		says   string
 	}{
-		"no errors":                          {[]rollout.Counts{counts(1000, 0)}, rollout.Pass, "0 of 1000 (0.00 %)"},
-		"at the limit":                       {[]rollout.Counts{counts(1000, 5)}, rollout.Pass, ""},
-		"over it, but too few to tell":       {[]rollout.Counts{counts(1000, 6)}, rollout.Unknown, "a verdict needs"},
-		"over it, and likely":                {[]rollout.Counts{counts(1000, 14)}, rollout.Fail, "14 of 1000 (1.40 %)"},
-		"too few samples":                    {[]rollout.Counts{counts(49, 0)}, rollout.Unknown, "a verdict needs 50 requests"},
-		"just enough samples":                {[]rollout.Counts{counts(50, 0)}, rollout.Pass, ""},
-		"enough samples together":            {[]rollout.Counts{counts(25, 0), counts(25, 0)}, rollout.Pass, "0 of 50"},
-		"a slow drip":                        {[]rollout.Counts{counts(10000, 66), counts(10000, 66)}, rollout.Fail, "since the step began"},
-		"a fault that is over":               {[]rollout.Counts{counts(1000, 500), counts(1000, 5)}, rollout.Unknown, "good again for 1 min"},
-		"a fault that is just over":          {[]rollout.Counts{counts(1000, 500), counts(1000, 5), counts(49, 0)}, rollout.Pass, "5 of 1049"},
-		"a fault that is not quite over":     {[]rollout.Counts{counts(1000, 500), counts(1000, 6)}, rollout.Fail, "506 of 2000"},
-		"good for too few requests since":    {[]rollout.Counts{counts(1000, 500), counts(20, 0), counts(20, 0)}, rollout.Unknown, "0 of 40 requests"},
-		"a break in the last minute":         {[]rollout.Counts{counts(1e6, 0), counts(1000, 20)}, rollout.Fail, "in the last minute"},
-		"within the latency bound":           {[]rollout.Counts{slow(1000, 500)}, rollout.Pass, ""},
-		"over the latency bound":             {[]rollout.Counts{slow(1000, 501)}, rollout.Fail, "p95 latency 501 ms, limit 500 ms"},
-		"slow earlier":                       {[]rollout.Counts{slow(1000, 900), slow(1000, 100)}, rollout.Pass, ""},
-		"over it in too few requests to say": {[]rollout.Counts{slow(1000, 100), slow(49, 900)}, rollout.Unknown, "of only 49 requests"},
-		"over it in just enough":             {[]rollout.Counts{slow(50, 900)}, rollout.Fail, ""},
+		"no errors":                                     {[]rollout.Counts{counts(1000, 0)}, rollout.Pass, "0 of 1000 (0.00 %)"},
+		"at the limit":                                  {[]rollout.Counts{counts(1000, 5)}, rollout.Pass, ""},
+		"over it, but too few to tell":                  {[]rollout.Counts{counts(1000, 6)}, rollout.Unknown, "a verdict needs"},
+		"over it, and likely":                           {[]rollout.Counts{counts(1000, 14)}, rollout.Fail, "14 of 1000 (1.40 %)"},
+		"too few samples":                               {[]rollout.Counts{counts(49, 0)}, rollout.Unknown, "a verdict needs 50 requests"},
+		"just enough samples":                           {[]rollout.Counts{counts(50, 0)}, rollout.Pass, ""},
+		"enough samples together":                       {[]rollout.Counts{counts(25, 0), counts(25, 0)}, rollout.Pass, "0 of 50"},
+		"a slow drip":                                   {[]rollout.Counts{counts(10000, 66), counts(10000, 66)}, rollout.Fail, "since the step began"},
+		"a fault that is over":                          {[]rollout.Counts{counts(1000, 500), counts(1000, 5)}, rollout.Unknown, "good again for 1 min"},
+		"a fault that is just over":                     {[]rollout.Counts{counts(1000, 500), counts(1000, 5), counts(49, 0)}, rollout.Pass, "5 of 1049"},
+		"a fault that is not quite over":                {[]rollout.Counts{counts(1000, 500), counts(1000, 6)}, rollout.Fail, "506 of 2000"},
+		"good for too few requests since":               {[]rollout.Counts{counts(1000, 500), counts(20, 0), counts(20, 0)}, rollout.Unknown, "0 of 40 requests"},
+		"a break in the last minute":                    {[]rollout.Counts{counts(1e6, 0), counts(1000, 20)}, rollout.Fail, "in the last minute"},
+		"within the latency bound":                      {[]rollout.Counts{slow(1000, 500)}, rollout.Pass, ""},
+		"the only request":                              {[]rollout.Counts{counts(1, 1)}, rollout.Fail, "1 of 1 (100.00 %)"},
+		"more failures than requests":                   {[]rollout.Counts{counts(100, 150)}, rollout.Fail, ""},
+		"over the limit after a fault, all good before": {[]rollout.Counts{counts(1e6, 0), counts(1000, 30), counts(1000, 6)}, rollout.Unknown, "6 of 1000"},
+		"over the latency bound":                        {[]rollout.Counts{slow(1000, 501)}, rollout.Fail, "p95 latency 501 ms, limit 500 ms"},
+		"slow earlier":                                  {[]rollout.Counts{slow(1000, 900), slow(1000, 100)}, rollout.Pass, ""},
+		"over it in too few requests to say":            {[]rollout.Counts{slow(1000, 100), slow(49, 900)}, rollout.Unknown, "of only 49 requests"},
+		"over it in just enough":                        {[]rollout.Counts{slow(50, 900)}, rollout.Fail, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := at(t, canary(t), rollout.Shifting, 10, time.Hour)
@@ -203,6 +214,10 @@ func TestACandidateIsMeasuredByTheStableSidesSameMinutes(t *testing.T) {
 		"blue proves nothing by a few":        {[]rollout.Counts{counts(1000, 50)}, []rollout.Counts{counts(20, 1)}, rollout.Fail, ""},
 		"blue is well":                        {[]rollout.Counts{counts(1000, 14)}, []rollout.Counts{counts(9000, 0)}, rollout.Fail, "limit 0.5 %"},
 		"blue's own errors are no one's":      {[]rollout.Counts{counts(10000, 76)}, []rollout.Counts{counts(90000, 360)}, rollout.Unknown, "a verdict needs"},
+		"blue is likely to fail as well":      {[]rollout.Counts{counts(1000, 14)}, []rollout.Counts{counts(1000, 14)}, rollout.Unknown, "a fault of both"},
+		"a likely fault of both is over":      {[]rollout.Counts{counts(1000, 14), counts(1000, 6)}, []rollout.Counts{counts(1000, 14), counts(1000, 0)}, rollout.Unknown, "6 of 1000 requests"},
+		"what blue drips is not green's":      {[]rollout.Counts{counts(10000, 96), counts(10000, 96)}, []rollout.Counts{counts(10000, 45), counts(10000, 45)}, rollout.Unknown, "192 of 20000"},
+		"blue's one error is told":            {[]rollout.Counts{counts(1000, 50)}, []rollout.Counts{counts(9000, 1)}, rollout.Fail, "50 of 1000 (5.00 %) failed in the last minute, limit 0.5 %, 1 of 9000 (0.01 %) of the stable side's"},
 		"blue failed at another time":         {[]rollout.Counts{counts(1000, 0), counts(1000, 50)}, []rollout.Counts{counts(9000, 450), counts(9000, 0)}, rollout.Fail, ""},
 		"a fault of both is over":             {[]rollout.Counts{counts(1000, 50), counts(1000, 0)}, []rollout.Counts{counts(9000, 450), counts(9000, 0)}, rollout.Pass, "0 of 1000"},
 		"a fault of both is no drip":          {[]rollout.Counts{counts(1000, 50), counts(1000, 6)}, []rollout.Counts{counts(9000, 450), counts(9000, 0)}, rollout.Unknown, "6 of 1000"},
@@ -219,6 +234,21 @@ func TestACandidateIsMeasuredByTheStableSidesSameMinutes(t *testing.T) {
 			}
 		})
 	}
+	t.Run("what is gross is measured by the stable side, too", func(t *testing.T) {
+		s := at(t, canary(t), rollout.Shifting, 10, time.Hour)
+		s.seen.Green.Metrics, s.seen.Blue.Metrics = periods(s.seen.Now, counts(1000, 250)), periods(s.seen.Now, counts(9000, 900))
+		assert.Equal(t, rollout.Fail, s.verdict(t, "metrics").Verdict)
+		goesOn(t, s.decide(), rollout.Shifting)
+		s.seen.Blue.Metrics = periods(s.seen.Now, counts(9000, 0))
+		assert.Equal(t, "250 of 1000 (25.00 %) failed in the last minute, limit 0.5 %", s.verdict(t, "metrics").Text, "a stable side without a failure is not worth a word")
+		assert.Equal(t, rollout.Aborting, s.decide().State.Phase)
+	})
+	t.Run("the step that is seen bakes anew, not the one that was asked for", func(t *testing.T) {
+		s := at(t, canary(t), rollout.Shifting, 10, time.Hour)
+		s.state.Writing = 50 // which has no bake time
+		s.seen.Green.Metrics = periods(s.seen.Now, counts(1000, 50), counts(1000, 0))
+		assert.Contains(t, s.verdict(t, "metrics").Text, "bakes anew")
+	})
 	t.Run("a fault of both that nobody reports on any more is a reason to wonder", func(t *testing.T) {
 		s := at(t, canary(t), rollout.Shifting, 10, time.Hour)
 		s.seen.Green.Metrics, s.seen.Blue.Metrics = periods(s.seen.Now, counts(1000, 50)), periods(s.seen.Now, counts(9000, 450))
@@ -251,6 +281,7 @@ func TestACandidateMayNotBeManyTimesSlowerThanTheStableSide(t *testing.T) {
 		"slower than that":                          {200, 0, 601, 3, 1000, rollout.Fail, "p95 latency 601 ms, limit 600 ms"},
 		"quick all the same":                        {10, 0, 500, 3, 1000, rollout.Pass, ""},
 		"not so quick":                              {10, 0, 501, 3, 1000, rollout.Fail, "limit 500 ms"},
+		"a stable side of one millisecond":          {1, 0, 501, 3, 1000, rollout.Fail, "limit 500 ms"},
 		"another ratio":                             {400, 0, 601, 1.5, 1000, rollout.Fail, "limit 600 ms"},
 		"the plan's own limit is lower":             {200, 300, 301, 3, 1000, rollout.Fail, "limit 300 ms"},
 		"the plan's own limit is higher":            {200, 5000, 601, 3, 1000, rollout.Fail, "limit 600 ms"},
@@ -304,6 +335,14 @@ func TestAlarmsAreJudgedByName(t *testing.T) {
 			f := s.verdict(t, "alarms")
 			assert.Equal(t, test.want, f.Verdict, f.Text)
 		})
+	}
+}
+
+func TestAPolicyWithoutAlarmsJudgesNone(t *testing.T) {
+	s := at(t, canary(t), rollout.Shifting, 10, 0)
+	s.plan.Alarms = nil
+	for _, f := range s.decide().Findings {
+		assert.NotEqual(t, "alarms", f.Source)
 	}
 }
 

@@ -112,7 +112,7 @@ func BenchmarkEnvironments(b *testing.B) {
 		round++
 		for _, n := range many {
 			name := fmt.Sprintf("s%d-%d", n, round) // a shared stack's name has at most eight characters
-			h.write(b, name, config+key+strings.Join(environments[:n], ""))
+			h.write(b, name, config+"  penguinshop:ecrRepository: penguinshop-"+name+"\n"+key+strings.Join(environments[:n], ""))
 			if cost[n] == nil {
 				cost[n] = &taken{}
 			}
