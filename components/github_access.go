@@ -48,8 +48,8 @@ const (
 )
 
 func (a *GitHubAccessArgs) validate() error {
-	if a == nil || a.OwnerID <= 0 || a.RepositoryID <= 0 || len(a.Stacks) == 0 || a.AccountID == "" || a.Partition == "" {
-		return fmt.Errorf("GitHubAccess: OwnerID, RepositoryID, Stacks, AccountID and Partition are needed")
+	if a == nil || a.OwnerID <= 0 || a.RepositoryID <= 0 || a.AccountID == "" || a.Partition == "" {
+		return fmt.Errorf("GitHubAccess: OwnerID, RepositoryID, AccountID and Partition are needed")
 	}
 	if owner, name, ok := strings.Cut(a.Repository, "/"); !ok || owner == "" || name == "" {
 		return fmt.Errorf("GitHubAccess: Repository is %q, it must be owner/name", a.Repository)

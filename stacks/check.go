@@ -85,6 +85,7 @@ var (
 	fullStackName     = regexp.MustCompile(`^[^/]+/[^/]+/[^/]+$`)
 	stateURL          = regexp.MustCompile(`^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](?:/[^?#*]*)?$`)
 	keyArn            = regexp.MustCompile(`^arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[0-9a-f-]+$`)
+	roleArn           = regexp.MustCompile(`^arn:aws[a-z-]*:iam::[0-9]{12}:role/\S+$`)
 	gitHubIssuer      = regexp.MustCompile(`^arn:aws[a-z-]*:iam::[0-9]{12}:oidc-provider/token\.actions\.githubusercontent\.com$`)
 	imageReference    = regexp.MustCompile(`^[a-z0-9]+(?:[._:/-]+[a-zA-Z0-9]+)*(?:@sha256:[0-9a-f]{64})?$`)
 )
@@ -317,6 +318,15 @@ func checkGitHub(stack string, c *Config, p *problems) {
 	known := []string{stack}
 	for _, t := range c.Environments {
 		known = append(known, t.stackName())
+	}
+	for name, arn := range c.GitHub.UpRoles {
+		at := "github.upRoles." + name
+		switch {
+		case !slices.Contains(known, name):
+			p.add(at, "is not one of the stacks "+strings.Join(known, ", "), known[0])
+		case !roleArn.MatchString(arn):
+			p.add(at, fmt.Sprintf("is %q, which is not the ARN of a role", arn), "arn:aws:iam::210987654321:role/prod-up")
+		}
 	}
 	seen := map[string]bool{}
 	for i, r := range c.GitHub.Reviewers {

@@ -247,6 +247,8 @@ type GitHub struct {
 	SecretsKeyArn string `json:"secretsKeyArn" example:"arn:aws:kms:eu-central-1:123456789012:key/01234567-89ab-cdef-0123-456789abcdef"`
 	// GitHub's identity provider in the account, where it is there already: an account can have one only.
 	ProviderArn string `json:"oidcProviderArn" example:"arn:aws:iam::123456789012:oidc-provider/token.actions.githubusercontent.com"`
+	// Roles for `pulumi up` that are there already, by stack: an environment of another account needs one.
+	UpRoles map[string]string `json:"upRoles" default:"{}" example:"{\"prod\": \"arn:aws:iam::210987654321:role/prod-up\"}"`
 	// How many people must approve a pull request.
 	Approvals int `json:"approvals" default:"1" min:"0" max:"10" example:"1"`
 	// Who lets `pulumi up` into an environment. One that is not listed takes every merge.

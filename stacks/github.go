@@ -1,6 +1,7 @@
 package stacks
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
@@ -18,7 +19,7 @@ const (
 var checks = []string{"plan", "preview", "test"}
 
 // gitHub declares what the repository's workflows may do in AWS, and what the repository knows of it.
-func gitHub(ctx *pulumi.Context, c Config, home home) error {
+func gitHub(ctx *pulumi.Context, c Config, home home, environments []components.DeliveryEnvironment) error {
 	if c.GitHub == nil {
 		return nil
 	}
@@ -37,13 +38,31 @@ func gitHub(ctx *pulumi.Context, c Config, home home) error {
 			Path: "github:token", What: "stands in the file for everybody to read: revoke it, and set GITHUB_TOKEN or use `pulumi config set --secret`",
 		}}}
 	}
-	var stacks []string
-	for _, t := range c.Environments {
-		stacks = append(stacks, t.stackName())
+	var stacks, ours []string
+	var problems []Problem
+	for i, e := range environments {
+		stack := c.Environments[i].stackName()
+		if e.Outputs.AccountID != home.account && c.GitHub.UpRoles[stack] == "" {
+			problems = append(problems, Problem{
+				Path: ctx.Project() + ":github.upRoles." + stack,
+				What: fmt.Sprintf("is missing: the environment stands in account %s, where this stack can make no role for `pulumi up`",
+					e.Outputs.AccountID),
+				Example: fmt.Sprintf("arn:%s:iam::%s:role/%s-up", home.partition, e.Outputs.AccountID, stack),
+			})
+		}
+		stacks = append(stacks, stack)
+	}
+	if len(problems) > 0 {
+		return &ConfigError{Stack: ctx.Stack(), Problems: problems}
 	}
 	stacks = append(stacks, ctx.Stack())
+	for _, stack := range stacks {
+		if c.GitHub.UpRoles[stack] == "" {
+			ours = append(ours, stack)
+		}
+	}
 	access, err := components.NewGitHubAccess(ctx, accessComponent, &components.GitHubAccessArgs{
-		Repository: c.Source.Repository, OwnerID: c.GitHub.OwnerID, RepositoryID: c.GitHub.RepositoryID, Stacks: stacks,
+		Repository: c.Source.Repository, OwnerID: c.GitHub.OwnerID, RepositoryID: c.GitHub.RepositoryID, Stacks: ours,
 		StateURL: c.GitHub.StateURL, SecretsKeyArn: c.GitHub.SecretsKeyArn, ProviderArn: c.GitHub.ProviderArn,
 		AccountID: home.account, Partition: home.partition,
 	})
@@ -59,9 +78,11 @@ func gitHub(ctx *pulumi.Context, c Config, home home) error {
 		},
 	}
 	for _, stack := range stacks {
-		environment := github.Environment{
-			Name: stack, Variables: map[string]pulumi.StringInput{"UP_ROLE_ARN": access.UpRoleArns[stack]},
+		var role pulumi.StringInput = pulumi.String(c.GitHub.UpRoles[stack])
+		if made, ok := access.UpRoleArns[stack]; ok {
+			role = made
 		}
+		environment := github.Environment{Name: stack, Variables: map[string]pulumi.StringInput{"UP_ROLE_ARN": role}}
 		for _, r := range c.GitHub.Reviewers {
 			if r.Environment == stack {
 				environment.Teams, environment.Users = r.Teams, r.Users

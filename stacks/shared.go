@@ -53,7 +53,7 @@ func shared(ctx *pulumi.Context, c Config) error {
 	if err != nil {
 		return err
 	}
-	if err := gitHub(ctx, c, home); err != nil {
+	if err := gitHub(ctx, c, home, environments); err != nil {
 		return err
 	}
 	ctx.Export("pipelineName", pipeline.PipelineName)

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
 
+	"github.com/penguinshop/delivery/contract"
 	"github.com/penguinshop/delivery/sandbox/graph"
 	"github.com/penguinshop/delivery/sandbox/plan"
 	"github.com/penguinshop/delivery/stacks"
@@ -142,6 +143,26 @@ func TestAnIdentityProviderThatIsThereIsUsed(t *testing.T) {
 	assert.Empty(t, g.OfType("aws:iam/openIdConnectProvider:OpenIdConnectProvider"))
 	trusts(t, g, "access-preview", "pull_request")
 	assert.Contains(t, lines(documents(t, g)["RolePolicy access-preview"]), "s3:GetObject s3 state/.pulumi/*")
+}
+
+func TestAnEnvironmentOfAnotherAccountIsBroughtUpByARoleThatIsThere(t *testing.T) {
+	outputs := maps.Clone(stack(t, "dev").Exports)
+	outputs[contract.KeyAccountID] = "210987654321"
+	elsewhere := func(more string) (*graph.Graph, error) {
+		return run(t, map[string]string{
+			"role": "shared", "accept": "[]", "environments": `[{"name":"dev"}]`, "customerKey": "true", "github:owner": "penguinshop",
+			"github": `{"ownerId":1,"repositoryId":2,"stateUrl":"s3://state"` + more + `}`,
+		}, graph.WithOutputs("organization/penguinshop/dev", outputs))
+	}
+	outputs[contract.KeyRegistry] = "123456789012.dkr.ecr.eu-central-1.amazonaws.com"
+	outputs[contract.KeyDeployRoleArn] = "arn:aws:iam::210987654321:role/dev-deploy"
+	_, err := elsewhere("")
+	require.ErrorContains(t, err, "penguinshop:github.upRoles.dev: is missing")
+	g, err := elsewhere(`,"upRoles":{"dev":"arn:aws:iam::210987654321:role/dev-up"}`)
+	require.NoError(t, err)
+	assert.NotContains(t, names(g.OfType("aws:iam/role:Role")), "access-up-dev")
+	told := one(t, g, "github:index/actionsEnvironmentVariable:ActionsEnvironmentVariable", "repository-dev-UP_ROLE_ARN")
+	assert.Equal(t, "arn:aws:iam::210987654321:role/dev-up", told.Inputs["value"])
 }
 
 // shared runs a shared stack with one environment.
