@@ -24,6 +24,7 @@ type TrafficShift struct {
 	FunctionName, FunctionArn pulumi.StringOutput
 	RoleArn                   pulumi.StringOutput
 	ScheduleGroupName         pulumi.StringOutput
+	LogGroupName              pulumi.StringOutput
 }
 
 // TrafficShiftArgs are the arguments of NewTrafficShift.
@@ -119,6 +120,7 @@ func NewTrafficShift(ctx *pulumi.Context, name string, args *TrafficShiftArgs, o
 	if err != nil {
 		return nil, err
 	}
+	c.LogGroupName = logs.Name
 	allowed := functionPolicy(args, logs.Arn, group.Arn, caller.Arn)
 	own, err := role(ctx, name+"-function", "What the traffic-shifting function may do", Statement{
 		Services: []string{"lambda.amazonaws.com"},
@@ -139,7 +141,7 @@ func NewTrafficShift(ctx *pulumi.Context, name string, args *TrafficShiftArgs, o
 	}
 	return c, ctx.RegisterResourceOutputs(c, pulumi.Map{
 		"functionName": c.FunctionName, "functionArn": c.FunctionArn, "roleArn": c.RoleArn,
-		"scheduleGroupName": c.ScheduleGroupName,
+		"scheduleGroupName": c.ScheduleGroupName, "logGroupName": c.LogGroupName,
 	})
 }
 

@@ -69,11 +69,6 @@ func environment(ctx *pulumi.Context, c Config, archive Archive) error {
 	if err != nil {
 		return err
 	}
-	if c.Dashboard {
-		if err := dashboard(ctx, home.region, alb, service, alarms); err != nil {
-			return err
-		}
-	}
 	outputs := contract.Environment{
 		Environment:           pulumi.String(ctx.Stack()),
 		Region:                home.region,
@@ -92,11 +87,13 @@ func environment(ctx *pulumi.Context, c Config, archive Archive) error {
 		BlueTargetGroupArn:    alb.Blue.Arn,
 		LogGroupName:          service.LogGroupName,
 	}
+	page := dashboardArgs(ctx, home.region, alb, service, alarms)
 	if blueGreen {
 		shift, err := trafficShift(ctx, c, alb, service, alarms, home.key, archive)
 		if err != nil {
 			return err
 		}
+		page.ShiftLog = shift.LogGroupName
 		plan, _ := c.Rollout.Plan() // read has checked it
 		outputs.GreenServiceName = service.Green.ServiceName
 		outputs.GreenTaskDefinitionArn = service.Green.TaskDefinitionArn
@@ -107,6 +104,11 @@ func environment(ctx *pulumi.Context, c Config, archive Archive) error {
 		outputs.ShiftFunctionName = shift.FunctionName
 		outputs.ShiftFunctionArn = shift.FunctionArn
 		outputs.ShiftPlan = pulumi.String(plan.String())
+	}
+	if c.Dashboard {
+		if _, err := components.NewDashboard(ctx, dashboardComponent, page); err != nil {
+			return err
+		}
 	}
 	if err := deployAccess(ctx, c, home, &outputs); err != nil {
 		return err
@@ -214,19 +216,18 @@ func foreignRepositories(c Config) []components.ForeignRepository {
 	return []components.ForeignRepository{{AccountID: c.Tools.AccountID, Region: c.Tools.Region, Name: c.EcrRepository}}
 }
 
-func dashboard(
+func dashboardArgs(
 	ctx *pulumi.Context, region string, alb *components.BlueGreenAlb, service *components.EcsEnvironment, alarms *components.HealthAlarms,
-) error {
+) *components.DashboardArgs {
 	args := &components.DashboardArgs{
-		DashboardName: ctx.Project() + "-" + ctx.Stack(), Region: region,
+		DashboardName: ctx.Project() + "-" + ctx.Stack(), Region: region, Environment: ctx.Stack(),
 		LoadBalancerSuffix: alb.LoadBalancerSuffix, Blue: alb.Blue.Suffix,
 		ClusterName: service.ClusterName, BlueService: service.Blue.ServiceName, Alarms: alarms.Arns,
 	}
 	if alb.Green != nil {
 		args.Green, args.GreenService = alb.Green.Suffix, service.Green.ServiceName
 	}
-	_, err := components.NewDashboard(ctx, dashboardComponent, args)
-	return err
+	return args
 }
 
 func trafficShift(

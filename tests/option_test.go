@@ -271,7 +271,13 @@ func TestADashboardShowsBothColoursInTheirColours(t *testing.T) {
 	}
 	assert.Equal(t, 6, strings.Count(body, `"label":"blue"`))
 	assert.Equal(t, 6, strings.Count(body, `"label":"green"`))
+	assert.Contains(t, body, `["Penguinshop","GreenWeight","Environment","prod"`)
+	log := one(t, stack(t, "prod"), "aws:cloudwatch/logGroup:LogGroup", "shift-log").Outputs["name"].(string)
+	assert.Contains(t, body, "SOURCE '"+log+"' | filter msg = 'shift ended'")
+	filter := one(t, stack(t, "prod"), "aws:cloudwatch/logMetricFilter:LogMetricFilter", "dashboard-weight")
+	assert.Equal(t, log, filter.Inputs["logGroupName"])
 	only := declared(t, map[string]string{"strategy": "rolling", "dashboard": "true"})
+	assert.Empty(t, only.OfType("aws:cloudwatch/logMetricFilter:LogMetricFilter"), "nothing is shifted there")
 	assert.NotContains(t, one(t, only, "aws:cloudwatch/dashboard:Dashboard", "dashboard-page").Inputs["dashboardBody"], "green")
 }
 

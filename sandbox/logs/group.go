@@ -23,6 +23,7 @@ type group struct {
 	retention int32
 	created   int64
 	streams   map[string]*stream
+	filters   map[string]*metricFilter // by name
 }
 
 // groupName is the pattern that CreateLogGroup's reference gives for names.
@@ -51,6 +52,7 @@ func (s *Service) CreateLogGroup(_ context.Context, in *cloudwatchlogs.CreateLog
 	}
 	s.groups[name] = &group{
 		name: name, arn: s.groupARN(name), kmsKeyID: in.KmsKeyId, class: class, created: s.now(), streams: map[string]*stream{},
+		filters: map[string]*metricFilter{},
 	}
 	return &cloudwatchlogs.CreateLogGroupOutput{}, nil
 }

@@ -11,7 +11,10 @@ import (
 
 // Providers returns what stands behind the resource types that this package imitates.
 func (s *Service) Providers() map[string]graph.Provider {
-	return map[string]graph.Provider{"aws:cloudwatch/logGroup:LogGroup": groupProvider{s}}
+	return map[string]graph.Provider{
+		"aws:cloudwatch/logGroup:LogGroup":               groupProvider{s},
+		"aws:cloudwatch/logMetricFilter:LogMetricFilter": filterProvider{s},
+	}
 }
 
 type groupProvider struct{ service *Service }

@@ -16,12 +16,15 @@ import (
 type Options struct {
 	Region, Account string
 	Clock           clock.Clock
+	// Metrics takes what the declared metric filters find; nil keeps none of it.
+	Metrics Metrics
 }
 
 // Service holds the log groups of one account and region. Its operations have the shape of the SDK's client.
 type Service struct {
 	region, account string
 	clock           clock.Clock
+	metrics         Metrics
 
 	mu     sync.Mutex
 	groups map[string]*group
@@ -31,7 +34,7 @@ type Service struct {
 
 // New returns a service without log groups.
 func New(o Options) *Service {
-	return &Service{region: o.Region, account: o.Account, clock: o.Clock, groups: map[string]*group{}}
+	return &Service{region: o.Region, account: o.Account, clock: o.Clock, metrics: o.Metrics, groups: map[string]*group{}}
 }
 
 func (s *Service) now() int64 { return s.clock.Now().UnixMilli() }

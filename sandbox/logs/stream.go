@@ -111,7 +111,7 @@ func (s *Service) DescribeLogStreams(_ context.Context, in *cloudwatchlogs.Descr
 
 // PutLogEvents appends events, in the order of their times, to a stream. As in AWS, events older than 14 days, older than the
 // group keeps, or more than two hours ahead are left out and reported by their index.
-func (s *Service) PutLogEvents(_ context.Context, in *cloudwatchlogs.PutLogEventsInput, _ ...func(*cloudwatchlogs.Options)) (*cloudwatchlogs.PutLogEventsOutput, error) {
+func (s *Service) PutLogEvents(ctx context.Context, in *cloudwatchlogs.PutLogEventsInput, _ ...func(*cloudwatchlogs.Options)) (*cloudwatchlogs.PutLogEventsOutput, error) {
 	if refusal := fidelity.Refusal(in, "LogGroupName", "LogStreamName", "LogEvents", "SequenceToken"); refusal != "" {
 		return nil, invalid("%s", refusal)
 	}
@@ -150,6 +150,9 @@ func (s *Service) PutLogEvents(_ context.Context, in *cloudwatchlogs.PutLogEvent
 		default:
 			s.received++
 			stream.add(event{id: s.received, time: at, ingestion: now.UnixMilli(), message: aws.ToString(e.Message)})
+			if err := s.measure(ctx, g, aws.ToString(e.Message)); err != nil {
+				return nil, err
+			}
 		}
 	}
 	out := &cloudwatchlogs.PutLogEventsOutput{}

@@ -74,7 +74,6 @@ func (w *World) raise(ctx context.Context, o Options, graphs []*graph.Graph) err
 		return err
 	}
 
-	w.Logs = logs.New(logs.Options{Region: w.Region, Account: account, Clock: w.Clock})
 	w.Parameters = ssm.New(ssm.Options{Region: w.Region, Account: account, Clock: w.Clock})
 	w.Tagging = tagging.New()
 	w.Topics = sns.New(w.Journal)
@@ -84,6 +83,7 @@ func (w *World) raise(ctx context.Context, o Options, graphs []*graph.Graph) err
 		Slot: clock.Lasting(w.Clock, time.Second)})
 	w.CloudWatch.OnAlarm(w.alarm)
 	w.onClose("CloudWatch", w.CloudWatch.Close)
+	w.Logs = logs.New(logs.Options{Region: w.Region, Account: account, Clock: w.Clock, Metrics: w.CloudWatch})
 	if w.ELB, err = elb.New(elb.Options{Clock: w.Clock, Meter: w.CloudWatch.Meter(), Journal: w.Journal, FirstPort: cmp.Or(o.Port, preferredPort), FixedPorts: o.Port != 0}); err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/penguinshop/delivery/shiftfn/record"
 	"github.com/penguinshop/delivery/shiftfn/rollout"
 )
 
@@ -238,15 +239,15 @@ func (c *Controller) report(d rollout.Decision, trouble []string) {
 	if !c.Log.Enabled(context.Background(), level) {
 		return
 	}
-	attributes := []any{"environment", c.Environment, "phase", d.State.Phase, "candidate", d.State.Candidate,
-		"blue", d.Weights.Blue, "green", d.Weights.Green, "verdict", rollout.Overall(d.Findings).String(), "reason", d.Reason}
+	attributes := []any{record.Environment, c.Environment, "phase", d.State.Phase, "candidate", d.State.Candidate,
+		record.Blue, d.Weights.Blue, record.Green, d.Weights.Green, "verdict", rollout.Overall(d.Findings).String(), "reason", d.Reason}
 	if d.Note != "" {
 		attributes = append(attributes, "note", d.Note)
 	}
 	if len(trouble) > 0 {
 		attributes = append(attributes, "trouble", trouble)
 	}
-	c.Log.Log(context.Background(), level, "tick", attributes...)
+	c.Log.Log(context.Background(), level, record.Tick, attributes...)
 }
 
 // handOver ends a run whose time is up: whoever comes first continues the shift, the pipeline with the token or the schedule

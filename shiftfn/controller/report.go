@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"strings"
 
+	"github.com/penguinshop/delivery/shiftfn/record"
 	"github.com/penguinshop/delivery/shiftfn/rollout"
 )
 
@@ -83,7 +84,7 @@ func (c *Controller) record(h *hold, d rollout.Decision, message string) {
 	if d.Outcome != rollout.Promoted {
 		level = slog.LevelError
 	}
-	c.Log.Log(context.Background(), level, "shift ended", "outcome", d.Outcome, "event", endEvent(h, d), "message", message)
+	c.Log.Log(context.Background(), level, record.Ended, record.Outcome, d.Outcome, record.Event, endEvent(h, d), "message", message)
 }
 
 // shorten cuts a text to n characters and marks the cut.
