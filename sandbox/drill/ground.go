@@ -114,9 +114,6 @@ func (g *Ground) Spoilt() bool { return g.spoilt }
 // Journal is the world's.
 func (g *Ground) Journal() *journal.Journal { return g.world.Journal }
 
-// Runtime is docker, podman or process.
-func (g *Ground) Runtime() string { return g.world.Engine.Name() }
-
 // environment is the only one.
 func (g *Ground) environment() world.Environment { return g.world.Environments[0] }
 
