@@ -69,16 +69,22 @@ func functionInvokedTwice(ctx context.Context, t *trial) error {
 	return delivers(good)(ctx, t)
 }
 
+// attempts is how often the SDK makes a call before its caller hears of a failure (its standard retry mode). The sandbox's
+// function has no SDK between itself and the services.
+const attempts = 3
+
 func callsThrottled(ctx context.Context, t *trial) error {
 	var mu sync.Mutex
 	random := rand.New(rand.NewPCG(seed, 1))
 	t.meddle(func(_ context.Context, operation string) error {
 		mu.Lock()
 		defer mu.Unlock()
-		if operation != "probe" && random.IntN(3) == 0 {
-			return &smithy.GenericAPIError{Code: "ThrottlingException", Message: "Rate exceeded"}
+		for range attempts {
+			if operation == "probe" || random.IntN(3) > 0 {
+				return nil
+			}
 		}
-		return nil
+		return &smithy.GenericAPIError{Code: "ThrottlingException", Message: "Rate exceeded"}
 	})
 	return delivers(good)(ctx, t)
 }

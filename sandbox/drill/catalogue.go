@@ -68,7 +68,7 @@ func All() []Drill {
 		},
 		{
 			Name:     "calls-throttled",
-			Breaks:   "AWS turns a third of shiftfn's calls away as too many.",
+			Breaks:   "AWS turns a third of shiftfn's calls away as too many, and as many of the SDK's new attempts.",
 			Promise:  "Nobody notices. What is turned away is asked again.",
 			Expected: Promoted, Reach: 100, run: callsThrottled,
 		},
