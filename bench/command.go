@@ -16,7 +16,7 @@ import (
 // used is what a command and everything that it started took.
 type used struct {
 	wall, cpu time.Duration
-	memory    float64 // of the largest process, in MB
+	memory    float64 // of the largest process, in MB; never less than this process has, which each begins as a copy of
 	output    []byte
 }
 

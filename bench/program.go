@@ -51,7 +51,7 @@ func Program(ctx context.Context, s Settings, progress func(string)) ([]Figure, 
 		return nil, err
 	}
 	var builds, starts []float64
-	var building, started float64
+	var building float64
 	for range times {
 		if err := os.Remove(binary); err != nil { // what is up to date is not linked again
 			return nil, err
@@ -66,7 +66,7 @@ func Program(ctx context.Context, s Settings, progress func(string)) ([]Figure, 
 		if exit := new(exec.ExitError); err != nil && !errors.As(err, &exit) {
 			return nil, err
 		}
-		starts, started = append(starts, float64(start.wall.Microseconds())/1000), max(started, start.memory)
+		starts = append(starts, float64(start.wall.Microseconds())/1000)
 	}
 	info, err := os.Stat(binary)
 	if err != nil {
@@ -76,8 +76,7 @@ func Program(ctx context.Context, s Settings, progress func(string)) ([]Figure, 
 		Figure{Name: "program/warmBuild", Value: median(builds), Unit: "s"},
 		Figure{Name: "program/warmBuild/largestProcess", Value: building, Unit: "MB"},
 		Figure{Name: "program/size", Value: float64(info.Size()) / 1e6, Unit: "MB"},
-		Figure{Name: "program/start", Value: median(starts), Unit: "ms"},
-		Figure{Name: "program/start/memory", Value: started, Unit: "MB"}), nil
+		Figure{Name: "program/start", Value: median(starts), Unit: "ms"}), nil
 }
 
 // heaviest lists the n packages that took the most processor time in a build, by the go command's own record of it.

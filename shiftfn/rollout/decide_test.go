@@ -889,6 +889,62 @@ func TestALostLeaseEndsTheRunAndTellsNobody(t *testing.T) {
 	}
 }
 
+func TestWhatATickSays(t *testing.T) {
+	t.Run("while the candidate starts", func(t *testing.T) {
+		s := at(t, canary(t), rollout.Starting, 0, time.Minute)
+		s.seen.Green.Service.Running, s.seen.Green.Targets.Healthy = 3, 2
+		d := s.decide()
+		assert.Contains(t, d.Reason, "3 of 4 tasks run, 2 targets healthy")
+		require.Len(t, d.Findings, 1)
+		assert.Equal(t, "deployment", d.Findings[0].Source)
+		s.seen.Green.Targets = nil
+		assert.Contains(t, s.decide().Reason, "the targets' health could not be read")
+	})
+	t.Run("when it has started", func(t *testing.T) {
+		s := at(t, canary(t), rollout.Starting, 0, time.Minute)
+		assert.Equal(t, "all 4 targets of green are healthy; probing", s.decide().Reason)
+	})
+	t.Run("of the one finding that keeps it", func(t *testing.T) {
+		s := at(t, canary(t), rollout.Shifting, 10, time.Hour)
+		s.seen.Probes = nil
+		assert.Equal(t, "green at 10 %: probes: none were sent (unknown)", s.decide().Reason)
+	})
+	t.Run("of its end", func(t *testing.T) {
+		s := at(t, canary(t), rollout.Shifting, 100, time.Hour)
+		d := s.decide()
+		assert.Equal(t, rollout.Promoting, d.State.Phase)
+		assert.Equal(t, "passed at 100 %", d.State.Reason)
+	})
+}
+
+func TestAWeightThatIsOnlyAskedForIsNotThereYet(t *testing.T) {
+	t.Run("its bake time does not count", func(t *testing.T) {
+		s := at(t, canary(t), rollout.Shifting, 10, time.Minute)
+		s.state.Writing = 50 // which has no bake time
+		goesOn(t, s.decide(), rollout.Shifting)
+	})
+	t.Run("nor does it spare the look at the side that all traffic would go back to", func(t *testing.T) {
+		s := at(t, canary(t), rollout.Aborting, 100, time.Second)
+		s.state.Writing = 0
+		s.seen.Blue.Targets = nil
+		goesOn(t, s.decide(), rollout.Aborting)
+	})
+	t.Run("and users are where they are seen", func(t *testing.T) {
+		s := at(t, plan(t, rollout.Policy{OnFailure: rollout.Freeze}), rollout.Shifting, 1, time.Minute)
+		s.state.Writing = 0
+		s.seen.Green.Targets.Healthy = 0
+		assert.Equal(t, rollout.Frozen, s.decide().Outcome)
+	})
+}
+
+func TestAPolicyWithoutAlarmsProbesWithoutThem(t *testing.T) {
+	s := at(t, canary(t), rollout.Probing, 0, 0)
+	s.plan.Alarms = nil
+	for _, f := range s.decide().Findings {
+		assert.NotEqual(t, "alarms", f.Source)
+	}
+}
+
 func TestWhatATickForgets(t *testing.T) {
 	t.Run("the rows of the weight before", func(t *testing.T) {
 		s := at(t, canary(t), rollout.Shifting, 10, time.Hour)
