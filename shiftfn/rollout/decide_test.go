@@ -983,16 +983,16 @@ func TestABlindTickSaysWhatItCannotSeeAndWhatItSawLast(t *testing.T) {
 }
 
 func TestWhatATickLooksAt(t *testing.T) {
-	p := canary(t)
+	p, since := canary(t), noon.Add(time.Minute)
 	for phase, want := range map[rollout.Phase]rollout.Look{
 		rollout.Checking:  {Release: true},
 		rollout.Starting:  {},
-		rollout.Probing:   {Probes: 50, Alarms: []string{"errors"}, Since: noon.Add(-rollout.Grace)},
-		rollout.Shifting:  {Probes: 10, Alarms: []string{"errors"}, Since: noon},
+		rollout.Probing:   {Probes: 50, Alarms: []string{"errors"}, Since: since.Add(-rollout.Grace)},
+		rollout.Shifting:  {Probes: 10, Alarms: []string{"errors"}, Since: since},
 		rollout.Promoting: {},
-		rollout.Aborting:  {Since: noon},
+		rollout.Aborting:  {Since: since},
 	} {
-		s := at(t, p, phase, 10, 10*time.Minute)
+		s := at(t, p, phase, 10, 9*time.Minute)
 		want.Candidate = rollout.Green
 		look := s.state.Look(p)
 		assert.True(t, want.Since.Equal(look.Since))

@@ -18,11 +18,13 @@ import (
 	"go/token"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -33,11 +35,16 @@ func main() {
 	jobs := flag.Int("jobs", 2, "how many bugs are tried at once")
 	only := flag.String("only", "", "try just the bugs whose description contains this")
 	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
 	known, err := readSurvivors(*survivors)
 	if err == nil {
-		err = run(strings.Fields(*packages), strings.Fields(*tests), known, *jobs, *only)
+		err = run(ctx, strings.Fields(*packages), strings.Fields(*tests), known, *jobs, *only)
 	}
-	if err != nil {
+	switch {
+	case ctx.Err() != nil:
+		os.Exit(130)
+	case err != nil:
 		fmt.Fprintln(os.Stderr, "mutation:", err)
 		os.Exit(1)
 	}
@@ -62,7 +69,7 @@ const (
 	invalid  fate = "does not compile"
 )
 
-func run(packages, tests []string, known map[string]string, jobs int, only string) error {
+func run(ctx context.Context, packages, tests []string, known map[string]string, jobs int, only string) error {
 	var bugs []*bug
 	for _, pkg := range packages {
 		more, err := plant(pkg)
@@ -86,7 +93,7 @@ func run(packages, tests []string, known map[string]string, jobs int, only strin
 		workers.Go(func() {
 			own := filepath.Join(dir, strconv.Itoa(n))
 			for b := range queue {
-				f, err := try(b, own, tests)
+				f, err := try(ctx, b, own, tests)
 				mu.Lock()
 				b.fate = f
 				if err != nil {
@@ -101,10 +108,16 @@ func run(packages, tests []string, known map[string]string, jobs int, only strin
 		})
 	}
 	for _, b := range bugs {
+		if ctx.Err() != nil {
+			break
+		}
 		queue <- b
 	}
 	close(queue)
 	workers.Wait()
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	if failed != nil {
 		return failed
 	}
@@ -146,7 +159,7 @@ func report(bugs []*bug, known map[string]string, whole bool) error {
 }
 
 // try compiles the tests with the bug in place of the real file and runs them until one package fails.
-func try(b *bug, dir string, tests []string) (fate, error) {
+func try(ctx context.Context, b *bug, dir string, tests []string) (fate, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return "", err
 	}
@@ -167,15 +180,15 @@ func try(b *bug, dir string, tests []string) (fate, error) {
 	}
 	for _, pkg := range tests {
 		binary := filepath.Join(dir, "tests")
-		if out, err := exec.Command("go", "test", "-vet=off", "-ldflags=-s -w", "-overlay", overlay, "-c", "-o", binary, pkg).CombinedOutput(); err != nil {
+		if out, err := exec.CommandContext(ctx, "go", "test", "-vet=off", "-ldflags=-s -w", "-overlay", overlay, "-c", "-o", binary, pkg).CombinedOutput(); err != nil {
 			if bytes.Contains(out, []byte("mutant.go")) || bytes.Contains(out, []byte(filepath.Base(b.file)+":")) {
 				return invalid, nil
 			}
 			return "", fmt.Errorf("%s: %s", b.what, out)
 		}
 		// A bug may make a test run for ever: that is caught as well.
-		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
-		command := exec.CommandContext(ctx, binary, "-test.short", "-test.failfast")
+		running, cancel := context.WithTimeout(ctx, 2*time.Minute)
+		command := exec.CommandContext(running, binary, "-test.short", "-test.failfast")
 		command.Dir = pkg
 		err := command.Run()
 		cancel()
