@@ -43,6 +43,7 @@ var arguments = map[string]standin.Args{
 	"aws:cloudwatch/eventRule:EventRule":                                   cloudwatch.EventRuleArgs{},
 	"aws:cloudwatch/eventTarget:EventTarget":                               cloudwatch.EventTargetArgs{},
 	"aws:cloudwatch/logGroup:LogGroup":                                     cloudwatch.LogGroupArgs{},
+	"aws:cloudwatch/logMetricFilter:LogMetricFilter":                       cloudwatch.LogMetricFilterArgs{},
 	"aws:cloudwatch/metricAlarm:MetricAlarm":                               cloudwatch.MetricAlarmArgs{},
 	"aws:codebuild/project:Project":                                        codebuild.ProjectArgs{},
 	"aws:codepipeline/pipeline:Pipeline":                                   codepipeline.PipelineArgs{},
