@@ -261,8 +261,9 @@ func (c *DeliveryPipeline) repository(ctx *pulumi.Context, name string, args *De
 		ImageScanningConfiguration: &ecr.RepositoryImageScanningConfigurationArgs{ScanOnPush: pulumi.Bool(true)},
 		EncryptionConfigurations:   ecr.RepositoryEncryptionConfigurationArray{encryption},
 		ForceDelete:                pulumi.Bool(!args.Repository.Protect),
-		// Every environment runs images from here, so one wrong command must not delete it.
-	}, pulumi.Parent(c), pulumi.Protect(args.Repository.Protect))
+		// Every environment runs images from here, so one wrong command must not delete it. AWS encrypts a repository for good as
+		// it was made: one that stands keeps its way, since another one would mean another repository.
+	}, pulumi.Parent(c), pulumi.Protect(args.Repository.Protect), pulumi.IgnoreChanges([]string{"encryptionConfigurations"}))
 	if err != nil {
 		return nil, err
 	}

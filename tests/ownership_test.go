@@ -37,7 +37,10 @@ func TestPulumiIgnoresExactlyWhatOthersOwn(t *testing.T) {
 	for _, name := range environments {
 		t.Run(name, func(t *testing.T) { assert.Equal(t, owned, ignored(stack(t, name))) })
 	}
-	t.Run("shared", func(t *testing.T) { assert.Empty(t, ignored(stack(t, "shared"))) })
+	t.Run("shared", func(t *testing.T) {
+		assert.Equal(t, map[string][]string{"aws:ecr/repository:Repository delivery-images": {"encryptionConfigurations"}},
+			ignored(stack(t, "shared")), "a repository that stands keeps the encryption that it was made with")
+	})
 	t.Run("https", func(t *testing.T) {
 		found := ignored(https(t))
 		assert.Equal(t, []string{"defaultActions"}, found["aws:lb/listener:Listener web-https"])
