@@ -28,6 +28,7 @@ var fixed = map[string][]string{
 	"aws:iam/rolePolicyAttachment:RolePolicyAttachment":              {every},
 	"aws:iam/openIdConnectProvider:OpenIdConnectProvider":            {"url"},
 	"aws:cloudwatch/logGroup:LogGroup":                               {"name", "namePrefix", "logGroupClass"},
+	"aws:cloudwatch/logMetricFilter:LogMetricFilter":                 {"name", "logGroupName"},
 	"aws:cloudwatch/metricAlarm:MetricAlarm":                         {"name"},
 	"aws:cloudwatch/compositeAlarm:CompositeAlarm":                   {"alarmName"},
 	"aws:cloudwatch/dashboard:Dashboard":                             {"dashboardName"},
