@@ -894,11 +894,13 @@ func TestWhatATickSays(t *testing.T) {
 		s := at(t, canary(t), rollout.Starting, 0, time.Minute)
 		s.seen.Green.Service.Running, s.seen.Green.Targets.Healthy = 3, 2
 		d := s.decide()
-		assert.Contains(t, d.Reason, "3 of 4 tasks run, 2 targets healthy")
+		assert.Equal(t, "starting green: 3 of 4 tasks run, 2 targets healthy", d.Reason)
 		require.Len(t, d.Findings, 1)
 		assert.Equal(t, "deployment", d.Findings[0].Source)
 		s.seen.Green.Targets = nil
 		assert.Contains(t, s.decide().Reason, "the targets' health could not be read")
+		s.state.Since -= 3600
+		assert.Contains(t, s.decide().State.Reason, "green was not ready within 10 min")
 	})
 	t.Run("when it has started", func(t *testing.T) {
 		s := at(t, canary(t), rollout.Starting, 0, time.Minute)
