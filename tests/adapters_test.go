@@ -78,9 +78,9 @@ func raise(t *testing.T, g *graph.Graph, watch adaptertest.Watch) *adaptertest.W
 			}
 		}
 		update(t, ecs.UpdateServiceInput{DesiredCount: aws.Int32(1)})
-		require.Eventually(t, has(container.DesiredStatusRunning), 20*time.Second, 20*time.Millisecond)
+		require.Eventually(t, has(container.DesiredStatusRunning), time.Minute, 20*time.Millisecond)
 		update(t, ecs.UpdateServiceInput{DesiredCount: aws.Int32(0)})
-		require.Eventually(t, has(container.DesiredStatusStopped), 20*time.Second, 20*time.Millisecond)
+		require.Eventually(t, has(container.DesiredStatusStopped), time.Minute, 20*time.Millisecond)
 	}
 	a.Measure = func(t *testing.T, c rollout.Colour, metric string, value float64, at time.Time) {
 		measuring.Advance(at.Add(time.Second).Sub(measuring.Now()))
@@ -160,6 +160,6 @@ func alarms(w *bare.World, measuring *clockwork.FakeClock) func(*testing.T, stri
 				}
 			}
 			return err == nil && reached == len(states)
-		}, 20*time.Second, 10*time.Millisecond)
+		}, time.Minute, 10*time.Millisecond)
 	}
 }
