@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -29,6 +30,7 @@ type front struct {
 	ELB
 	rule   types.Rule
 	answer string
+	mu     sync.Mutex // probes are sent side by side
 	asked  map[string]int
 }
 
@@ -42,7 +44,9 @@ func (f *front) GetParameter(context.Context, *ssm.GetParameterInput, ...func(*s
 
 // RoundTrip is the transport below a client, so that a connection is had as always.
 func (f *front) RoundTrip(r *http.Request) (*http.Response, error) {
+	f.mu.Lock()
 	f.asked[r.URL.Path]++
+	f.mu.Unlock()
 	return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(strings.NewReader(f.answer)), Request: r}, nil
 }
 
