@@ -73,7 +73,9 @@ func (c *counts) add(r elb.Request) {
 
 func (c *counts) reset() {
 	times := c.times
-	times.Reset()
+	if times.TotalCount() > 0 { // it is large, and most slots of a quiet environment are empty
+		times.Reset()
+	}
 	*c = counts{times: times}
 }
 
@@ -297,7 +299,7 @@ func (s *Service) closeSlot(end time.Time) {
 			p.P50, p.P99 = float64(c.times.ValueAtPercentile(50))/1e3, float64(c.times.ValueAtPercentile(99))/1e3
 		}
 		c.reset()
-		if g.live = append(g.live, p); len(g.live) > points {
+		if g.live = append(g.live, p); len(g.live) >= 2*points { // seldom, since all that stay are moved
 			g.live = slices.Delete(g.live, 0, len(g.live)-points)
 		}
 		g.mu.Unlock()
@@ -314,7 +316,7 @@ func (s *Service) Series(targetGroup string, last int) []Point {
 		if key.group == elb.Suffix(targetGroup) {
 			g.mu.Lock()
 			defer g.mu.Unlock()
-			return slices.Clone(g.live[max(0, len(g.live)-last):])
+			return slices.Clone(g.live[max(0, len(g.live)-min(last, points)):])
 		}
 	}
 	return nil
