@@ -47,15 +47,27 @@ describe('the release', () => {
     assert.equal(await askDigest(uri, captureLog().log), null);
   });
 
+  it('asks again when a busy machine does not answer at first', async (t) => {
+    let failures = 2;
+    const { uri } = await metadata(t, (response) => {
+      failures -= 1;
+      return failures >= 0 ? response.writeHead(503).end() : image(`registry.example/penguinshop@${digest}`)(response);
+    });
+    const { log, lines } = captureLog();
+    assert.equal(await askDigest(uri, log, { pauseMs: 1 }), digest);
+    assert.deepEqual(lines, []);
+  });
+
   for (const [name, answer] of Object.entries({
     fails: (response) => response.writeHead(500).end(),
     'is no JSON': (response) => response.end('<html>'),
     'never comes': () => {},
   })) {
     it(`has no digest, and says so once, when the answer ${name}`, async (t) => {
-      const { uri } = await metadata(t, answer);
+      const { uri, asked } = await metadata(t, answer);
       const { log, lines } = captureLog();
-      assert.equal(await askDigest(uri, log), null);
+      assert.equal(await askDigest(uri, log, { attempts: 2, pauseMs: 1 }), null);
+      assert.equal(asked(), 2);
       assert.deepEqual(lines.map(({ level }) => level), ['warn']);
     });
   }
