@@ -28,6 +28,7 @@ import (
 	"github.com/penguinshop/delivery/sandbox/codebuild"
 	"github.com/penguinshop/delivery/sandbox/container"
 	"github.com/penguinshop/delivery/sandbox/ecr"
+	"github.com/penguinshop/delivery/tests/need"
 )
 
 const repositoryURL = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/penguinshop-dev"
@@ -39,11 +40,11 @@ type shop struct {
 	registry *ecr.Service
 }
 
-// newShop needs docker or podman: where neither works the test says so, and fails where nobody would read that.
+// newShop needs docker or podman.
 func newShop(t *testing.T) *shop {
 	t.Helper()
 	if testing.Short() {
-		t.Skip("builds images of the app: not with -short")
+		need.Missing(t, "a run without -short: it builds images of the app")
 	}
 	registry, err := ecr.New(ecr.Options{Region: "eu-central-1", Account: "123456789012", Clock: clockwork.NewRealClock(), Folder: t.TempDir()})
 	require.NoError(t, err)
@@ -51,11 +52,7 @@ func newShop(t *testing.T) *shop {
 	declareRepository(t, registry, "penguinshop-dev")
 	engine, notes, err := container.Detect(t.Context(), container.Options{Registry: registry.Host(), Progress: func(s string) { t.Log(s) }})
 	if err != nil || engine.Name() == container.Process {
-		absent := t.Skipf
-		if os.Getenv("CI") == "true" {
-			absent = t.Fatalf
-		}
-		absent("this test needs docker or podman: %v %v", notes, err)
+		need.Missing(t, "docker or podman: %v %v", notes, err)
 	}
 	t.Cleanup(func() { assert.NoError(t, engine.Close()) })
 

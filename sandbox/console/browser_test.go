@@ -21,6 +21,7 @@ import (
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/device"
 	"github.com/penguinshop/delivery/sandbox/console"
+	"github.com/penguinshop/delivery/tests/need"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -46,11 +47,7 @@ func open(t *testing.T, s *stage) *browser {
 	}
 	charts := console.ChartsIn("../..")
 	if chromium == "" || charts == "" {
-		missing := "the console's tests need Chromium (Debian: apt-get install chromium) and `npm ci` in sandbox/console/page: run `make setup`"
-		if os.Getenv("CI") != "" {
-			t.Fatal(missing)
-		}
-		t.Skip(missing)
+		need.Missing(t, "Chromium (Debian: apt-get install chromium) and `npm ci` in sandbox/console/page: run `scripts/setup test`")
 	}
 	server := httptest.NewServer(console.Handler(s, console.Options{Charts: charts}))
 	// A browser keeps its event stream open: end it before the server waits for it.

@@ -16,6 +16,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -29,6 +30,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/penguinshop/delivery/sandbox/container"
+	"github.com/penguinshop/delivery/tests/need"
 )
 
 const (
@@ -77,19 +79,31 @@ var benches = struct {
 	open map[string]*bench
 }{open: map[string]*bench{}}
 
-// forEachEngine runs the test on every engine that works on this machine. In CI docker or podman must be among them.
-func forEachEngine(t *testing.T, test func(t *testing.T, b *bench)) {
+// forEachEngine runs the test on every engine that works on this machine, but for those that the test is not about. Plain
+// processes and one of docker and podman must be among those that work.
+func forEachEngine(t *testing.T, test func(t *testing.T, b *bench), but ...string) {
+	t.Helper()
+	var absent []error
+	contained := false
 	for _, name := range container.Names() {
+		if slices.Contains(but, name) {
+			continue
+		}
+		b, err := openBench(t, name)
+		if err != nil && name != container.Process {
+			absent = append(absent, fmt.Errorf("%s: %w", name, err))
+			continue
+		}
+		contained = contained || name != container.Process
 		t.Run(name, func(t *testing.T) {
-			b, err := openBench(t, name)
-			switch {
-			case err != nil && os.Getenv("CI") == "true" && (name == container.Process || name == container.Podman && benches.open[container.Docker] == nil):
-				require.NoError(t, err)
-			case err != nil:
-				t.Skipf("not tested on this machine: %v", err)
+			if err != nil {
+				need.Missing(t, "plain processes: %v", err)
 			}
 			test(t, b)
 		})
+	}
+	if !contained {
+		need.Missing(t, "docker or podman: %v", errors.Join(absent...))
 	}
 }
 
@@ -559,9 +573,6 @@ func TestAnImageCanBePulledTaggedListedAndRemoved(t *testing.T) {
 
 func TestCloseRemovesTheRegistrysImagesAndKeepsTheNewestForTheNextBuild(t *testing.T) {
 	forEachEngine(t, func(t *testing.T, b *bench) {
-		if b.Name() == container.Process {
-			t.Skip("plain processes keep their images in the run's folder, which goes with the run")
-		}
 		server := httptest.NewServer(registry.New(registry.Logger(log.New(io.Discard, "", 0))))
 		defer server.Close()
 		host, repository := strings.TrimPrefix(server.URL, "http://"), fmt.Sprintf("closing-%d", time.Now().UnixNano())
@@ -593,7 +604,7 @@ func TestCloseRemovesTheRegistrysImagesAndKeepsTheNewestForTheNextBuild(t *testi
 		require.NoError(t, err)
 		assert.Contains(t, string(env), "COMMIT=2")
 		require.NoError(t, exec.CommandContext(t.Context(), b.Name(), "rmi", kept+":newest").Run())
-	})
+	}, container.Process) // which keep their images in the run's folder
 }
 
 func TestAnEngineThatDoesNotExistOrDoesNotWorkIsAClearError(t *testing.T) {
@@ -617,7 +628,7 @@ func TestAnEngineThatDoesNotExistOrDoesNotWorkIsAClearError(t *testing.T) {
 
 func TestTheStandInOfABaseImageIsMadeOnceAndTheSecondTimeIsAtOnce(t *testing.T) {
 	if runtime.GOOS != "linux" {
-		t.Skip("a stand-in is made of a Linux machine's programs")
+		need.Missing(t, "Linux, whose programs a stand-in is made of")
 	}
 	forEachEngine(t, func(t *testing.T, b *bench) {
 		first, note, err := b.BaseImage(t.Context(), wanted)
@@ -633,12 +644,9 @@ func TestTheStandInOfABaseImageIsMadeOnceAndTheSecondTimeIsAtOnce(t *testing.T) 
 
 func TestABaseImageOfAMachineThatWasGivenUpIsAnError(t *testing.T) {
 	forEachEngine(t, func(t *testing.T, b *bench) {
-		if b.Name() == container.Process {
-			t.Skip("plain processes have this machine's own Node as their base")
-		}
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		_, _, err := b.BaseImage(ctx, "registry.invalid/node:24")
 		require.True(t, errors.Is(err, context.Canceled), "%v", err)
-	})
+	}, container.Process) // whose base is this machine's own Node
 }

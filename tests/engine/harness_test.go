@@ -13,6 +13,7 @@ import (
 	"github.com/penguinshop/delivery/sandbox/graph"
 	"github.com/penguinshop/delivery/sandbox/plan"
 	"github.com/penguinshop/delivery/tests/engine/standin"
+	"github.com/penguinshop/delivery/tests/need"
 	"github.com/pulumi/pulumi/sdk/v3/go/auto"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/apitype"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/workspace"
@@ -46,7 +47,7 @@ func build(t testing.TB, program pulumi.RunFunc) *house {
 func buildOn(t testing.TB, services map[string]standin.Service, program pulumi.RunFunc) *house {
 	t.Helper()
 	if os.Getenv(EndpointVariable) != "" {
-		t.Skip("this test changes the world behind the engine's back, which it can do to the stand-in providers only: unset " + EndpointVariable)
+		need.Missing(t, "the stand-in providers, since it changes the world behind the engine's back: unset %s", EndpointVariable)
 	}
 	h := furnish(t, program)
 	h.world = standin.NewWorld()

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/penguinshop/delivery/tests/moto"
+	"github.com/penguinshop/delivery/tests/need"
 )
 
 func TestAStartedServerAnswersAndEndsWithItsTest(t *testing.T) {
@@ -22,7 +23,7 @@ func TestAStartedServerAnswersAndEndsWithItsTest(t *testing.T) {
 		assert.Equal(t, http.StatusOK, answer.StatusCode)
 	})
 	if endpoint == "" {
-		t.SkipNow() // the subtest has said what is missing
+		need.Missing(t, "what its subtest says")
 	}
 	_, err := http.Get(endpoint + "/moto-api/data.json")
 	assert.Error(t, err, "the server still listens after its test")
