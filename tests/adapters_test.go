@@ -145,7 +145,7 @@ func alarms(w *bare.World, measuring *clockwork.FakeClock) func(*testing.T, stri
 		const typ = "aws:cloudwatch/metricAlarm:MetricAlarm"
 		inputs := map[string]any{"name": name, "namespace": "test", "metricName": name, "statistic": "Sum", "period": 60, "evaluationPeriods": 1,
 			"threshold": 5, "comparisonOperator": "GreaterThanThreshold"}
-		require.NoError(t, w.Providers[typ].Create(t.Context(), graph.Resource{URN: "urn:pulumi:test::shop::" + typ + "::" + name,
+		require.NoError(t, w.Providers()[typ].Create(t.Context(), graph.Resource{URN: "urn:pulumi:test::shop::" + typ + "::" + name,
 			Type: typ, Name: name, Custom: true, Inputs: inputs, Outputs: inputs}))
 		for name, value := range values {
 			w.CloudWatch.Record("test", name, nil, value)

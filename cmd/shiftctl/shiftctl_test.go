@@ -215,7 +215,7 @@ func TestADeliveryIsFoundByItsStacksOutputs(t *testing.T) {
 
 func TestWhatCannotBeReadIsNamedAndTheRestIsShown(t *testing.T) {
 	w := open(t, quick)
-	delete(w.Services, "Scheduler")
+	delete(w.Served, "Scheduler")
 	got := w.sandbox("status", "dev")
 	assert.Equal(t, exitFailed, got.code)
 	assert.Contains(t, got.err, "dev: lease: ")

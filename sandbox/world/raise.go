@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"net/http"
 	"path/filepath"
 	"strings"
@@ -36,7 +35,6 @@ import (
 	"github.com/penguinshop/delivery/sandbox/ssm"
 	"github.com/penguinshop/delivery/sandbox/tagging"
 	"github.com/penguinshop/delivery/sandbox/target"
-	"github.com/penguinshop/delivery/shiftfn/adapter"
 )
 
 // baseImageVariable is the build's variable that names what the Dockerfile builds on. The sandbox replaces it where that
@@ -96,7 +94,7 @@ func (w *World) raise(ctx context.Context, o Options, graphs []*graph.Graph) err
 	w.onClose("Application Auto Scaling", w.Scaling.Close)
 	w.Scheduler = scheduler.New(scheduler.Options{Region: w.Region, Account: account, Clock: w.Clock, Journal: w.Journal, Invoke: w.invoke("")})
 	w.onClose("EventBridge Scheduler", w.Scheduler.Close)
-	w.Functions = lambda.New(lambda.Config{Clock: w.Clock, Journal: w.Journal, Clients: w.functionClients, Log: w.functionLog})
+	w.Functions = lambda.New(lambda.Config{Clock: w.Clock, Journal: w.Journal, Clients: w.Clients, Log: w.functionLog})
 	w.onClose("Lambda", w.Functions.Close)
 	w.Builds = codebuild.New(codebuild.Config{Journal: w.Journal, Folder: folder.Path, Region: w.Region, Registry: w.ECR,
 		InstallDocker: engine.InstallCLI, StandIn: func(_ context.Context, name, declared string) (string, error) {
@@ -110,14 +108,7 @@ func (w *World) raise(ctx context.Context, o Options, graphs []*graph.Graph) err
 		Services: deployments{w.ECS, w.ECR}, Events: w.Events, Topics: w.Topics})
 	w.onClose("CodePipeline", w.Pipelines.Close)
 
-	w.engine.providers = map[string]graph.Provider{}
-	for _, of := range []interface {
-		Providers() map[string]graph.Provider
-	}{
-		w.ELB, w.ECS, w.ECR, w.Scaling, w.CloudWatch, w.Logs, w.Parameters, w.Scheduler, w.Events, w.Topics, w.Builds, w.Functions, w.Pipelines,
-	} {
-		maps.Copy(w.engine.providers, of.Providers())
-	}
+	w.engine.providers = w.Providers()
 	return nil
 }
 
@@ -153,12 +144,6 @@ func (w *World) baseImages(ctx context.Context, graphs []*graph.Graph) (map[stri
 		}
 	}
 	return bases, nil
-}
-
-// functionClients are what a function calls in the place of AWS.
-func (w *World) functionClients() adapter.Clients {
-	return adapter.Clients{ELB: w.ELB, ECS: w.ECS, Scaling: w.Scaling, CloudWatch: w.CloudWatch, Logs: w.Logs, CodePipeline: w.Pipelines,
-		Parameters: w.Parameters, Scheduler: w.Scheduler, EventBridge: w.Events, HTTP: w.Client}
 }
 
 // functionLog puts a function's line into its log group.

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -15,25 +14,12 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"github.com/penguinshop/delivery/contract"
-	"github.com/penguinshop/delivery/sandbox/appautoscaling"
+	"github.com/penguinshop/delivery/operator"
 	"github.com/penguinshop/delivery/sandbox/clock"
-	"github.com/penguinshop/delivery/sandbox/cloudwatch"
-	"github.com/penguinshop/delivery/sandbox/codebuild"
-	"github.com/penguinshop/delivery/sandbox/codepipeline"
 	"github.com/penguinshop/delivery/sandbox/container"
-	"github.com/penguinshop/delivery/sandbox/ecr"
-	"github.com/penguinshop/delivery/sandbox/ecs"
-	"github.com/penguinshop/delivery/sandbox/elb"
-	"github.com/penguinshop/delivery/sandbox/events"
 	"github.com/penguinshop/delivery/sandbox/graph"
 	"github.com/penguinshop/delivery/sandbox/journal"
-	"github.com/penguinshop/delivery/sandbox/lambda"
-	"github.com/penguinshop/delivery/sandbox/logs"
-	"github.com/penguinshop/delivery/sandbox/scheduler"
-	"github.com/penguinshop/delivery/sandbox/sns"
 	"github.com/penguinshop/delivery/sandbox/source"
-	"github.com/penguinshop/delivery/sandbox/ssm"
-	"github.com/penguinshop/delivery/sandbox/tagging"
 )
 
 // preferredPort is the first environment's loopback port where none is asked for, so that a person finds the same address
@@ -70,23 +56,8 @@ type World struct {
 	Repository *source.Repository
 	Engine     container.Engine
 
-	ELB        *elb.Service
-	ECS        *ecs.Service
-	ECR        *ecr.Service
-	Scaling    *appautoscaling.Service
-	CloudWatch *cloudwatch.Service
-	Logs       *logs.Service
-	Parameters *ssm.Service
-	Scheduler  *scheduler.Service
-	Events     *events.Service
-	Topics     *sns.Service
-	Builds     *codebuild.Service
-	Functions  *lambda.Service
-	Pipelines  *codepipeline.Service
-	Tagging    *tagging.Service
+	Services
 
-	// Client reaches the environments by their URLs.
-	Client *http.Client
 	// Environments are in the order in which the pipeline delivers to them.
 	Environments []Environment
 	// Pipeline is the name of the delivery's pipeline, Branch the branch that its source follows, Region the stacks' region.
@@ -102,6 +73,15 @@ type World struct {
 	closers []func() error // the newest is closed first
 	close   func() error
 }
+
+// Operator is the delivery as an operator's tools see it.
+func (w *World) Operator(ctx context.Context) (*operator.Delivery, error) {
+	return operator.Find(ctx, operator.Clients{World: w.Clients(), Tagging: w.Tagging, Functions: w.Functions, Images: w.ECR,
+		Pipelines: w.Pipelines}, w.Clock.Now, w.project)
+}
+
+// Scale is how many times faster than the machine's the world's time runs.
+func (w *World) Scale() float64 { return w.scale }
 
 // Open raises the world: the services, what the stacks declare, and every environment answering. An error leaves nothing
 // behind; otherwise Close takes all down.

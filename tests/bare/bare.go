@@ -6,7 +6,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"maps"
 	"net"
 	"net/http/httptest"
 	"os"
@@ -15,19 +14,8 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/applicationautoscaling"
-	sdkwatch "github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types"
-	sdkpipeline "github.com/aws/aws-sdk-go-v2/service/codepipeline"
-	sdkecr "github.com/aws/aws-sdk-go-v2/service/ecr"
-	sdkecs "github.com/aws/aws-sdk-go-v2/service/ecs"
-	sdkelb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
-	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
-	sdklambda "github.com/aws/aws-sdk-go-v2/service/lambda"
-	"github.com/aws/aws-sdk-go-v2/service/resourcegroupstaggingapi"
-	sdkscheduler "github.com/aws/aws-sdk-go-v2/service/scheduler"
-	sdkssm "github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/stretchr/testify/require"
 
 	"github.com/penguinshop/delivery/sandbox/appautoscaling"
@@ -47,7 +35,7 @@ import (
 	"github.com/penguinshop/delivery/sandbox/ssm"
 	"github.com/penguinshop/delivery/sandbox/tagging"
 	"github.com/penguinshop/delivery/sandbox/wire"
-	"github.com/penguinshop/delivery/shiftfn/adapter"
+	"github.com/penguinshop/delivery/sandbox/world"
 )
 
 // The account and region that the services stand for.
@@ -71,22 +59,9 @@ type Options struct {
 
 // World is the services of one account and region.
 type World struct {
-	ECR        *ecr.Service
-	ECS        *ecs.Service
-	ELB        *elb.Service
-	Scaling    *appautoscaling.Service
-	CloudWatch *cloudwatch.Service
-	Logs       *logs.Service
-	Parameters *ssm.Service
-	Scheduler  *scheduler.Service
-	Events     *events.Service
-	Functions  *lambda.Service
-	Pipelines  *codepipeline.Service
-	Tagging    *tagging.Service
-	// Providers are what stands behind the resource types that the services imitate.
-	Providers map[string]graph.Provider
-	// Services are what is served over HTTP, by the SDK's names of them.
-	Services map[string]any
+	world.Services
+	// Served are the services that Session reaches, by the SDK's names of them.
+	Served map[string]any
 	// Session reaches the services over HTTP, as those of a running sandbox.
 	Session wire.Session
 }
@@ -110,7 +85,7 @@ func foreign(_ context.Context, image string) (ecs.Image, error) {
 // Raise starts the services and creates in them what is declared. They end with the test.
 func Raise(t *testing.T, o Options) *World {
 	t.Helper()
-	w := &World{Providers: map[string]graph.Provider{}}
+	w := &World{}
 	tasks, measuring, j := cmp.Or(o.Tasks, o.Clock), cmp.Or(o.Metrics, o.Clock), journal.New(o.Clock)
 	closed := func(closer func() error) { t.Cleanup(func() { require.NoError(t, closer()) }) }
 	invoke := func(ctx context.Context, _, arn string, payload []byte) error {
@@ -129,6 +104,7 @@ func Raise(t *testing.T, o Options) *World {
 	w.ELB, err = elb.New(elb.Options{Clock: tasks, Meter: w.CloudWatch.Meter(), Journal: j})
 	require.NoError(t, err)
 	closed(w.ELB.Close)
+	w.Client = w.ELB.Client()
 	if o.Engine == nil {
 		o.Engine, o.Images = loopback{}, foreign
 	}
@@ -144,37 +120,22 @@ func Raise(t *testing.T, o Options) *World {
 	w.Pipelines = codepipeline.New(codepipeline.Config{Clock: o.Clock, Journal: j, Region: Region, Account: Account, Folder: t.TempDir(),
 		Repository: o.Repository, Builds: o.Builds, Functions: w.Functions, Services: w.ECS})
 	closed(w.Pipelines.Close)
-	for _, service := range []interface {
-		Providers() map[string]graph.Provider
-	}{w.ELB, w.ECS, w.ECR, w.Scaling, w.CloudWatch, w.Logs, w.Parameters, w.Scheduler, w.Events, w.Functions, w.Pipelines} {
-		maps.Copy(w.Providers, service.Providers())
-	}
+	providers := w.Providers()
 	for _, g := range o.Graphs {
 		for _, r := range g.Ordered() {
-			if provider := w.Providers[r.Type]; provider != nil && !r.Read {
+			if provider := providers[r.Type]; provider != nil && !r.Read {
 				require.NoError(t, provider.Create(t.Context(), r), r.URN)
 			}
 		}
 	}
 	w.Tagging = tagging.New()
 	require.NoError(t, w.Tagging.Declare(o.Graphs...))
-	w.Services = map[string]any{
-		sdkelb.ServiceID: w.ELB, sdkecs.ServiceID: w.ECS, applicationautoscaling.ServiceID: w.Scaling, sdkwatch.ServiceID: w.CloudWatch,
-		cloudwatchlogs.ServiceID: w.Logs, sdkpipeline.ServiceID: w.Pipelines, sdkssm.ServiceID: w.Parameters,
-		sdkscheduler.ServiceID: w.Scheduler, eventbridge.ServiceID: w.Events, resourcegroupstaggingapi.ServiceID: w.Tagging,
-		sdklambda.ServiceID: w.Functions, sdkecr.ServiceID: w.ECR,
-	}
-	server := httptest.NewServer(wire.Handler("secret", w.Services))
+	w.Served = w.API()
+	server := httptest.NewServer(wire.Handler("secret", w.Served))
 	t.Cleanup(server.Close)
 	w.Session = wire.Session{Address: strings.TrimPrefix(server.URL, "http://"), Token: "secret", PID: os.Getpid(), Region: Region,
 		Started: time.Now(), Clock: o.Clock.Now()}
 	return w
-}
-
-// Clients are what a function calls in the place of AWS.
-func (w *World) Clients() adapter.Clients {
-	return adapter.Clients{ELB: w.ELB, ECS: w.ECS, Scaling: w.Scaling, CloudWatch: w.CloudWatch, Logs: w.Logs, CodePipeline: w.Pipelines,
-		Parameters: w.Parameters, Scheduler: w.Scheduler, EventBridge: w.Events, HTTP: w.ELB.Client()}
 }
 
 // keep puts a function's lines into its log group.

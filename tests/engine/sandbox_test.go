@@ -48,7 +48,7 @@ func newSandbox(t *testing.T) *sandbox {
 	t.Helper()
 	s := &sandbox{services: map[string]standin.Service{}}
 	s.World = bare.Raise(t, bare.Options{Clock: clock.Scaled(faster), Engine: mirrors{}, Images: imageOf, Repository: s, Builds: s})
-	for typ, provider := range s.Providers {
+	for typ, provider := range s.Providers() {
 		s.services[typ] = provided{provider}
 	}
 	definitions := "aws:ecs/taskDefinition:TaskDefinition"
